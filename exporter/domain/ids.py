@@ -1,0 +1,46 @@
+"""Trace and span ids as functions of the facts, so that any program can compute the same id and join the trace.
+
+digest = blake2b(fields, digest_size, person=b"odoo-otel-v1"); every field is a 4-byte big-endian length and UTF-8; an
+absent field is empty. Fields, from general to specific: scheme, database uuid, environment, model, record id, run key,
+role. Trace: 16 bytes, run key = the Run's trace key, role "trace". Span: 8 bytes, role = the Step's path, "root" for
+the root. Test vectors: tests/data/ids.json.
+"""
+
+from functools import lru_cache
+from hashlib import blake2b
+
+from exporter.domain.tenants import Tenant
+
+SCHEME = "1"
+PERSON = b"odoo-otel-v1"
+ROOT = "root"
+_PADDED_PERSON = PERSON.ljust(16, b"\0")
+
+
+def field(text: str) -> bytes:
+    """One length-prefixed field."""
+    raw = text.encode()
+    return len(raw).to_bytes(4, "big") + raw
+
+
+@lru_cache(maxsize=4096)
+def _prefix(uuid: str, environment: str, size: int) -> "blake2b":
+    return blake2b(field(SCHEME) + field(uuid) + field(environment), digest_size=size, person=_PADDED_PERSON)
+
+
+def _digest(tenant: Tenant, rest: bytes, size: int) -> bytes:
+    state = _prefix(tenant.uuid, tenant.environment, size).copy()
+    state.update(rest)
+    found = state.digest()
+    return found if any(found) else b"\x01" * size  # all-zero ids are invalid in W3C Trace Context
+
+
+def trace_id(tenant: Tenant, model: str, record_id: str, trace_key: str) -> bytes:
+    """The 16-byte trace id of a Run."""
+    return _digest(tenant, field(model) + field(record_id) + field(trace_key) + field("trace"), 16)
+
+
+def span_id(tenant: Tenant, run: tuple[str, str, str], role: str = ROOT) -> bytes:
+    """The 8-byte id of one span of the Run (model, record id, run key)."""
+    model, record_id, key = run
+    return _digest(tenant, field(model) + field(record_id) + field(key) + field(role), 8)

@@ -1,0 +1,105 @@
+"""Runs: one execution of something, cut from the facts of a Subject; Steps, Waits and Failures inside it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Result = Literal["success", "failure", "error", "timeout", "cancellation", "skip", "partial", "unknown"]
+BAD: frozenset[str] = frozenset({"failure", "error", "timeout"})  # the only results that make a span an error
+WaitKind = Literal["queue", "human", "external"]
+FailureClass = Literal["technical", "business", "human_delay"]
+Cause = Literal["auth", "schema", "timeout", "rate_limit", "outage", "data", "business_rule", "unknown"]
+Origin = Literal["live", "history"]
+Scalar = str | bool | int | float
+Attributes = tuple[tuple[str, Scalar], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why something ended badly; `message` is masked, `fingerprint` is of the masked text."""
+
+    type: str
+    message: str = ""
+    failure_class: FailureClass = "technical"
+    cause: Cause = "unknown"
+    transient: bool = False
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLink:
+    """A Run elsewhere that this one belongs to: enough to compute its ids. `reason` becomes `odoo.link.reason`."""
+
+    reason: str
+    model: str
+    record_id: str
+    key: str
+    trace_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A part of a Run. `role` is its path inside the Run (`attempt/2`) and the last field of its span id."""
+
+    role: str
+    name: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    wait: WaitKind | None = None
+    result: Result | None = None
+    failure: Failure | None = None
+    attributes: Attributes = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution.
+
+    Attributes:
+        kind: `cron`, `job` or `record`: which file of the fold cut it.
+        workflow: the definition it is an execution of; low-cardinality, a metric label.
+        subject: the Subject it was cut from.
+        model, record_id, key, trace_key: what its ids are computed from (domain/ids.py).
+        started_at: when the work began; `scheduled_at`: when it was wanted, if earlier.
+        steps: sorted by (started_at, role).
+        state, since: of an open Run: what it is doing or waiting for, and since when.
+    """
+
+    kind: str
+    workflow: str
+    subject: str
+    model: str
+    record_id: str
+    key: str
+    trace_key: str
+    title: str
+    started_at: datetime
+    scheduled_at: datetime | None = None
+    ended_at: datetime | None = None
+    result: Result | None = None
+    failure: Failure | None = None
+    origin: Origin = "live"
+    steps: tuple[Step, ...] = ()
+    links: tuple[RunLink, ...] = ()
+    attributes: Attributes = ()
+    state: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """That a Subject has an open Run: what the open-Run gauges count."""
+
+    workflow: str
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """Wake the Subject at `due`, but only after a successful poll of `source` that began later than that."""
+
+    subject: str
+    name: str
+    due: datetime
+    source: str

@@ -1,0 +1,25 @@
+"""Aware UTC datetimes and integer microseconds since 1970, and back."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICRO = timedelta(microseconds=1)
+SECOND = 1_000_000
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970 of an aware datetime (exact, no float)."""
+    delta = at - EPOCH
+    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
+
+
+def from_micros(us: int) -> datetime:
+    """The aware UTC datetime of microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=us)
+
+
+def require_utc(at: datetime, what: str) -> None:
+    """Raise ValueError unless the datetime is aware and in UTC."""
+    if at.tzinfo is not UTC and at.utcoffset() != timedelta(0):
+        message = f"{what} must be an aware UTC datetime, not {at!r}"
+        raise ValueError(message)

@@ -1,0 +1,52 @@
+"""What can go wrong at the edges: refused input, a source out of order, a broken store."""
+
+from collections.abc import Sequence
+
+
+class OdooOtelError(Exception):
+    """The base of every error this program raises on purpose."""
+
+
+class ConfigError(OdooOtelError):
+    """The configuration is wrong; `faults` lists every fault found, one sentence each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+class Refused(OdooOtelError):
+    """Somebody's input was refused: the HTTP status to answer and the reason counted."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status = status
+        self.reason = reason
+
+
+class SourceError(OdooOtelError):
+    """A source could not be read."""
+
+
+class SourceDown(SourceError):
+    """The source did not answer, or refused us: try again later, nothing was lost."""
+
+
+class BadRecord(SourceError):
+    """The source answered something that is not what it promises: the record is counted and left out."""
+
+
+class StoreError(OdooOtelError):
+    """The store could not do what was asked."""
+
+
+class StoreFull(StoreError):
+    """No room left: refuse intake (503), keep what is there, drain."""
+
+
+class StoreBroken(StoreError):
+    """An I/O error at commit: nothing may be acknowledged any more; the process exits with 70."""
+
+
+class Fenced(StoreError):
+    """A Commit expected another offset than the store has: somebody else moved it; nothing was written."""

@@ -1,0 +1,161 @@
+"""One Subject, some Events: insert the facts, cut what is over, say what was made true and which Timers are wanted."""
+
+from bisect import insort
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from exporter.domain.bodies import TimerFired
+from exporter.domain.events import Event
+from exporter.domain.runs import Run, Step, Timer
+from exporter.fold import crons, jobs, records
+from exporter.fold.subjects import Cut, Flow, Kind, Subject, order
+
+KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (crons.KIND, jobs.KIND, records.KIND)}
+LONG = timedelta(seconds=60)  # a Run open for longer shows a `started` marker (decision 3)
+SETTLE, STARTED = "settle", "started"
+_MEMORIES = {name: msgspec.json.Decoder(kind.memory).decode for name, kind in KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """A fact of a Run that was told already."""
+
+    run: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """What became of a Subject.
+
+    Attributes:
+        subject: its new state.
+        closed: (Run, marks of what was told before) for every Run that is over now.
+        fresh: Steps of the open Run that are over and not told yet.
+        marker: whether the open Run is to be shown as started.
+        open: the open Run, if there is one.
+        late: facts of Runs told before.
+    """
+
+    subject: Subject
+    closed: tuple[tuple[Run, frozenset[str]], ...]
+    fresh: tuple[Step, ...]
+    marker: bool
+    open: Run | None
+    late: tuple[Late, ...]
+
+
+def begin(key: str) -> Subject:
+    """A Subject nobody has heard of yet."""
+    kind = KINDS[key.partition("/")[0]]
+    return Subject(key=key, kind=kind.name, memory=kind.memory())
+
+
+def memory_of(kind: str, raw: bytes) -> object:
+    """What a kind remembers, decoded."""
+    return _MEMORIES[kind](raw)
+
+
+def advance(subject: Subject, events: Sequence[Event], flow: Flow) -> Advanced:
+    """Insert facts (a repeat changes nothing), let Timers that fired move the mark, and cut.
+
+    The result depends on the set of facts and on the mark, never on the order of `events`.
+    """
+    kind = KINDS[subject.kind]
+    facts, late = _insert(subject, events, kind)
+    until, fired = _mark(subject, events, kind)
+    cut = kind.cut(facts, subject.memory, until, flow)
+    told = _still(cut.open, subject.told)
+    fresh = _fresh(cut, until, told)
+    marker = cut.open is not None and STARTED in fired and mark(cut.open, STARTED) not in told
+    if cut.open is not None:
+        told |= {mark(cut.open, step.role) for step in fresh} | ({mark(cut.open, STARTED)} if marker else set())
+    due = {name: at for name, at in subject.due.items() if name not in fired}
+    wanted = _wanted(cut, due, told, kind)
+    return Advanced(
+        subject=replace(subject, facts=cut.facts, memory=cut.memory, until=until, told=told, due=wanted),
+        closed=tuple((run, subject.told) for run in cut.closed),
+        fresh=fresh,
+        marker=marker,
+        open=cut.open,
+        late=late,
+    )
+
+
+def timers(before: Subject, after: Subject) -> tuple[list[Timer], list[str]]:
+    """Timers to set or to move, and the names of those no longer wanted."""
+    source = KINDS[after.kind].source
+    moved = [
+        Timer(subject=after.key, name=name, due=at, source=source)
+        for name, at in after.due.items()
+        if before.due.get(name) != at
+    ]
+    return moved, [name for name in before.due if name not in after.due]
+
+
+def _insert(subject: Subject, events: Sequence[Event], kind: Kind[Any]) -> tuple[list[Event], tuple[Late, ...]]:
+    facts = list(subject.facts)
+    known = {(e.source, e.key) for e in facts}
+    late: list[Late] = []
+    for event in events:
+        if isinstance(event.body, TimerFired) or (event.source, event.key) in known:
+            continue
+        known.add((event.source, event.key))
+        run = kind.late(event, subject.memory)
+        if run is None:
+            insort(facts, event, key=order)
+        else:
+            late.append(Late(run=f"{subject.key}#{run}", event=event))
+    return facts, tuple(late)
+
+
+def _mark(subject: Subject, events: Sequence[Event], kind: Kind[Any]) -> tuple[datetime, set[str]]:
+    """How far the Source was read when the Subject's own Timers fired; another Timer's firing says nothing."""
+    until = subject.until
+    fired: set[str] = set()
+    for event in events:
+        body = event.body
+        if isinstance(body, TimerFired) and subject.due.get(body.timer) == body.due:
+            fired.add(body.timer)
+            if body.timer == SETTLE:
+                until = max(until, body.due - kind.settle)
+    return until, fired
+
+
+def mark(run: Run, role: str) -> str:
+    """How a Subject remembers that a Step of a Run was told."""
+    return f"{run.key}#{role}"
+
+
+def _still(opened: Run | None, told: frozenset[str]) -> frozenset[str]:
+    """What was told of the Run that is still open; marks of closed ones are no longer needed."""
+    if opened is None:
+        return frozenset()
+    return frozenset(one for one in told if one.startswith(f"{opened.key}#"))
+
+
+def _untold(cut: Cut[Any], told: frozenset[str]) -> list[tuple[Step, datetime]]:
+    """Steps of the open Run that ended and were not told, with their ends."""
+    if cut.open is None:
+        return []
+    return [(s, s.ended_at) for s in cut.open.steps if s.ended_at is not None and mark(cut.open, s.role) not in told]
+
+
+def _fresh(cut: Cut[Any], until: datetime, told: frozenset[str]) -> tuple[Step, ...]:
+    """Steps of the open Run that ended up to the mark: they need not wait for the Run."""
+    return tuple(step for step, end in _untold(cut, told) if end <= until)
+
+
+def _wanted(cut: Cut[Any], due: dict[str, datetime], told: frozenset[str], kind: Kind[Any]) -> dict[str, datetime]:
+    """The Timers this state needs: one that is set stays, so that new facts never push it away."""
+    wanted: dict[str, datetime] = {}
+    ends = [end for _, end in _untold(cut, told)] + ([cut.ready_at] if cut.ready_at else [])
+    if ends:
+        wanted[SETTLE] = due.get(SETTLE) or max(ends) + kind.settle
+    if cut.open is not None and mark(cut.open, STARTED) not in told:
+        wanted[STARTED] = cut.open.started_at + LONG
+    return wanted

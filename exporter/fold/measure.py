@@ -1,0 +1,154 @@
+"""The numbers a Run says: measurements for the instruments of telemetry/metrics, observations for the detectors."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from exporter.domain.bodies import CronCounted
+from exporter.domain.events import Event
+from exporter.domain.runs import Run, Step
+from exporter.domain.times import micros
+from exporter.domain.told import Exemplar, Measurement, Observation
+
+NONE = "none"  # a label that has no value: Prometheus drops empty ones
+
+
+def run(run: Run, ids: tuple[bytes, bytes]) -> tuple[Measurement, ...]:
+    """What a closed Run adds to the totals; `ids` are its trace and root span id, for exemplars."""
+    exemplar = Exemplar(trace_id=ids[0], span_id=ids[1])
+    found = {"cron": _cron, "job": _job, "record": _record}[run.kind](run)
+    return tuple(replace(one, exemplar=exemplar) for one in found)
+
+
+def _at(run: Run) -> datetime:
+    return run.ended_at or run.started_at
+
+
+def _span(began: datetime | None, ended: datetime | None) -> int:
+    """Microseconds from one time to another; never negative."""
+    return max(micros(ended) - micros(began), 0) if began and ended else 0
+
+
+def _cron(run: Run) -> list[Measurement]:
+    at, result = _at(run), run.result or "unknown"
+    outcome = (("cron", run.workflow), ("result", result))
+    found = [
+        Measurement(name="odoo_cron_runs_total", labels=outcome, value=1, at=at),
+        Measurement(
+            name="odoo_cron_run_duration_seconds",
+            labels=outcome,
+            value=_span(run.started_at, run.ended_at),
+            at=at,
+        ),
+    ]
+    cron = (("cron", run.workflow),)
+    if run.scheduled_at is not None:
+        delay = _span(run.scheduled_at, run.started_at)
+        found.append(Measurement(name="odoo_cron_start_delay_seconds", labels=cron, value=delay, at=at))
+    names = ["odoo_cron_last_run_timestamp_seconds"]
+    if result == "success":
+        names.append("odoo_cron_last_success_timestamp_seconds")
+    return found + [Measurement(name=name, labels=cron, value=micros(at), at=at) for name in names]
+
+
+def _job(run: Run) -> list[Measurement]:
+    at, attributes = _at(run), dict(run.attributes)
+    channel = ("channel", run.workflow)
+    what = (channel, ("function", str(attributes.get("odoo.job.function", NONE))))
+    result = (*what, ("result", run.result or "unknown"))
+    attempts, unseen = int(attributes["odoo.job.attempts"]), int(attributes["odoo.job.attempts.unseen"])
+    last = max((s.started_at for s in run.steps if s.role.startswith("attempt/")), default=run.started_at)
+    found = [
+        Measurement(name="odoo_job_runs_total", labels=result, value=1, at=at),
+        Measurement(name="odoo_job_duration_seconds", labels=result, value=_span(last, run.ended_at), at=at),
+    ]
+    if run.scheduled_at is not None:
+        wait = _span(run.scheduled_at, run.started_at)
+        found.append(Measurement(name="odoo_job_wait_duration_seconds", labels=(channel,), value=wait, at=at))
+    if attempts > 1:
+        found.append(Measurement(name="odoo_job_retries_total", labels=what, value=attempts - 1, at=at))
+    if unseen:
+        found.append(Measurement(name="odoo_job_unseen_attempts_total", labels=what, value=unseen, at=at))
+    if run.failure is not None:
+        why = (*what, ("error_type", run.failure.type))
+        found.append(Measurement(name="odoo_job_errors_total", labels=why, value=1, at=at))
+    return found
+
+
+def _record(run: Run) -> list[Measurement]:
+    at = _at(run)
+    result = (("workflow", run.workflow), ("result", run.result or "unknown"))
+    found = [
+        Measurement(name="odoo_workflow_runs_total", labels=result, value=1, at=at),
+        Measurement(
+            name="odoo_workflow_duration_seconds", labels=result, value=_span(run.started_at, run.ended_at), at=at
+        ),
+    ]
+    decision = dict(run.attributes).get("odoo.approval.decision")
+    if decision and not any(step.role.startswith("review/") for step in run.steps):
+        found.append(_decision(run.workflow, str(decision), at))  # a decision counts once, on the review if there is one
+    return found
+
+
+def _decision(workflow: str, decision: str, at: datetime) -> Measurement:
+    labels = (("workflow", workflow), ("decision", decision))
+    return Measurement(name="odoo_approval_decisions_total", labels=labels, value=1, at=at)
+
+
+def steps(run: Run, over: Iterable[Step]) -> tuple[Measurement, ...]:
+    """What Steps of a document add when they are over: how long each took, and its decision."""
+    if run.kind != "record":
+        return ()
+    found: list[Measurement] = []
+    for step in over:
+        at = step.ended_at or step.started_at
+        labels = (("workflow", run.workflow), ("step", step.name))
+        duration = _span(step.started_at, step.ended_at)
+        found.append(Measurement(name="odoo_approval_step_duration_seconds", labels=labels, value=duration, at=at))
+        decision = dict(step.attributes).get("odoo.approval.decision")
+        if decision and step.role.startswith("review/"):
+            found.append(_decision(run.workflow, str(decision), at))
+    return tuple(found)
+
+
+def correction(run: Run, at: datetime) -> Measurement:
+    """One late fact that changed something told."""
+    return Measurement(name="odoo_otel_corrections_total", labels=(("workflow", run.workflow),), value=1, at=at)
+
+
+def gauges(event: Event) -> tuple[Measurement, ...]:
+    """What a fact says by itself, before any Run: the state of a scheduled action as Odoo shows it."""
+    row = event.body
+    if not isinstance(row, CronCounted):
+        return ()
+    name = row.xmlid or str(row.cron_id)
+    cron = (("cron", name),)
+    values = {
+        "odoo_cron_active": int(row.active),
+        "odoo_cron_consecutive_failures": row.failure_count,
+        "odoo_cron_next_run_timestamp_seconds": micros(row.nextcall) if row.nextcall else None,
+    }
+    interval = f"{row.interval_number} {row.interval_type}"
+    described = (*cron, ("name", row.name), ("model", row.model or NONE), ("interval", interval))
+    return (
+        Measurement(name="odoo_cron_info", labels=described, value=1, at=event.at),
+        *(
+            Measurement(name=name, labels=cron, value=value, at=event.at)
+            for name, value in values.items()
+            if value is not None
+        ),
+    )
+
+
+def observations(run: Run) -> tuple[Observation, ...]:
+    """A Run's own duration and its wait, in seconds, for the detectors."""
+    at = _at(run)
+    name = f"{run.subject}#{run.key}"
+    found = [_observation(run, "duration", _span(run.started_at, run.ended_at), (name, at))]
+    if run.scheduled_at is not None:
+        found.append(_observation(run, "delay", _span(run.scheduled_at, run.started_at), (name, at)))
+    return tuple(found)
+
+
+def _observation(run: Run, what: str, us: int, where: tuple[str, datetime]) -> Observation:
+    return Observation(series=f"{run.kind}.{what}/{run.workflow}", run=where[0], at=where[1], value=us / 1_000_000)

@@ -1,0 +1,130 @@
+"""The Steps of a business document: one a tier review, one a tracked state; both are waits for somebody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from exporter.domain.bodies import FieldChanged, RecordVanished, ReviewChanged
+from exporter.domain.events import Event
+from exporter.domain.runs import Result, Step
+from exporter.fold.workflows import Workflow
+
+# tier.review.status -> what was decided (facts/odoo.md section 4).
+DECISIONS = {"approved": "approved", "rejected": "refused", "cancel": "cancelled", "forwarded": "forwarded"}
+_RESULTS: dict[str, Result] = {"approved": "success", "refused": "success", "forwarded": "success"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """One tier review: `pending_at` is since when somebody could decide it, later than `asked_at` behind a lower tier."""
+
+    review_id: int
+    asked_at: datetime
+    pending_at: datetime
+    ended_at: datetime | None
+    decision: str
+    row: ReviewChanged
+
+    def step(self) -> Step:
+        """The human wait for this decision."""
+        return Step(
+            role=f"review/{self.review_id}",
+            name=f"review {self.row.tier}",
+            started_at=self.pending_at,
+            ended_at=self.ended_at,
+            wait="human",
+            result=_RESULTS.get(self.decision, "cancellation") if self.ended_at else None,
+            attributes=_attributes(self),
+        )
+
+
+def _attributes(one: Reviewed) -> tuple[tuple[str, str | int], ...]:
+    found: dict[str, str | int | None] = {
+        "odoo.approval.tier": one.row.tier,
+        "odoo.approval.decision": one.decision or None,
+        "odoo.approval.requester.id": one.row.requested_by,
+        "odoo.approval.approver.id": one.row.done_by,
+    }
+    return tuple((name, value) for name, value in found.items() if value is not None)
+
+
+def reviews(facts: Sequence[Event]) -> list[Reviewed]:
+    """Every review the facts speak of, by (asked, id); a vanished one (restarted) counts as cancelled."""
+    rows: dict[int, Event] = {}
+    gone: dict[int, datetime] = {}
+    for event in facts:
+        body = event.body
+        if isinstance(body, RecordVanished) and body.model == "tier.review":
+            gone[body.record_id] = event.at
+        elif isinstance(body, ReviewChanged):
+            known = rows.get(body.review_id)
+            if known is None or _decided(event) >= _decided(known):
+                rows[body.review_id] = event
+    found = [_reviewed(event, gone, rows) for event in rows.values()]
+    return sorted(found, key=lambda one: (one.asked_at, one.review_id))
+
+
+def _decided(event: Event) -> tuple[bool, datetime, str]:
+    return (event.name == "odoo.review.decided", event.at, event.key)
+
+
+def _reviewed(event: Event, gone: dict[int, datetime], rows: dict[int, Event]) -> Reviewed:
+    row = event.body
+    assert isinstance(row, ReviewChanged)  # noqa: S101 - rows holds reviews alone
+    asked = row.create_date or event.at
+    decided = event.name == "odoo.review.decided"
+    end = (row.reviewed_date or event.at) if decided else gone.get(row.review_id)
+    pending = max([asked, *_lower_tiers(row, rows)])
+    return Reviewed(
+        review_id=row.review_id,
+        asked_at=asked,
+        pending_at=min(pending, end) if end else pending,
+        ended_at=max(end, asked) if end else None,
+        decision=DECISIONS.get(row.status, "") if decided else "cancelled" if end else "",
+        row=row,
+    )
+
+
+def _lower_tiers(row: ReviewChanged, rows: dict[int, Event]) -> list[datetime]:
+    """When the tiers before this one were decided: Odoo does not store when waiting became pending."""
+    if not row.in_sequence:
+        return []
+    found = []
+    for event in rows.values():
+        other = event.body
+        if isinstance(other, ReviewChanged) and other.sequence < row.sequence and other.reviewed_date is not None:
+            found.append(other.reviewed_date)
+    return found
+
+
+def states(
+    facts: Sequence[Event], workflow: Workflow, initial: tuple[datetime, str], end: datetime | None
+) -> list[Step]:
+    """One Step a tracked state the document was in; `initial` is when it began and in which state."""
+    if not workflow.final:
+        return []
+    steps: list[Step] = []
+    since, state = initial
+    role = "state/0"
+    for event in facts:
+        change = event.body
+        if not isinstance(change, FieldChanged):
+            continue
+        steps.append(_state(workflow, role, (change.old or state, since), event.at))
+        since, state, role = event.at, change.new or "", f"state/{change.message_id}"
+    if end is None:
+        steps.append(_state(workflow, role, (state, since), None))
+    return steps
+
+
+def _state(workflow: Workflow, role: str, began: tuple[str, datetime], left: datetime | None) -> Step:
+    state, since = began
+    return Step(
+        role=role,
+        name=f"state {state}",
+        started_at=since,
+        ended_at=max(left, since) if left else None,
+        wait=workflow.waits.get(state),
+        result="success" if left else None,
+        attributes=(("odoo.record.state", state),),
+    )

@@ -1,0 +1,244 @@
+"""Business documents: approvals as tier reviews and tracked states, one Run an episode of a record.
+
+The record is the Subject. An episode begins with the first change after the last one ended, and is named by the key of
+that change; it ends when the document reaches a final state of its Workflow, or, for a model without one, when no
+review is open any more. A review is a Step by review id, a tracked state a Step by message id (decision 12).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from exporter.domain.bodies import FieldChanged, RecordChanged, RecordVanished, ReviewChanged
+from exporter.domain.events import Event
+from exporter.domain.runs import Attributes, Result, Run, Step
+from exporter.domain.times import EPOCH
+from exporter.fold.record_steps import Reviewed, reviews, states
+from exporter.fold.subjects import Cut, Flow, Kind
+from exporter.fold.workflows import Workflow
+
+REVIEW = "review"  # the state of a document that waits for a tier review
+DECISION_RESULTS: dict[str, Result] = {"approved": "success", "refused": "success", "cancelled": "cancellation"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordMemory:
+    """What is remembered of a document.
+
+    Attributes:
+        ended_at: when its last episode ended; `key`: that episode's key; `opened_at`: when it began.
+        state: the state it was left in.
+        about: the newest row of the document itself.
+    """
+
+    ended_at: datetime = EPOCH
+    opened_at: datetime = EPOCH
+    key: str = ""
+    state: str = ""
+    about: RecordChanged | None = None
+
+
+def cut(facts: Sequence[Event], memory: RecordMemory, until: datetime, flow: Flow) -> Cut[RecordMemory]:
+    """Close every episode that ended up to `until`; the open one keeps its facts."""
+    memory = _learn(facts, memory)
+    left = [e for e in facts if not isinstance(e.body, RecordChanged)]
+    closed: list[Run] = []
+    while True:
+        episode, rest, end = _first_episode(left, memory, flow)
+        if end is None or end > until:
+            break
+        run = _run(episode, memory, flow, end)
+        closed.append(run)
+        memory = replace(
+            memory, ended_at=end, opened_at=run.started_at, key=run.key, state=_state(episode, memory, flow)
+        )
+        left = rest
+    opened = _run(episode, memory, flow, None) if end is None and _opens(episode, memory, flow) else None
+    return Cut(
+        closed=tuple(closed),
+        open=opened,
+        facts=tuple(left),
+        memory=memory,
+        ready_at=end,
+    )
+
+
+def _opens(episode: Sequence[Event], memory: RecordMemory, flow: Flow) -> bool:
+    """Whether facts are an open episode: stray reviews after a final state do not begin another one."""
+    if not memory.key or not _workflow(episode, memory, flow).final:
+        return bool(episode)
+    return any(isinstance(e.body, FieldChanged) for e in episode)
+
+
+def _learn(facts: Sequence[Event], memory: RecordMemory) -> RecordMemory:
+    """The newest row of the document, whatever order the rows came in."""
+    seen = [e.body for e in facts if isinstance(e.body, RecordChanged)]
+    return replace(memory, about=seen[-1]) if seen else memory
+
+
+def _workflow(facts: Sequence[Event], memory: RecordMemory, flow: Flow) -> Workflow:
+    model, _ = subject_of(facts, memory)
+    return flow.workflows.get(model) or Workflow(name=model, model=model)
+
+
+def subject_of(facts: Sequence[Event], memory: RecordMemory) -> tuple[str, int]:
+    """(model, id) of the document that facts are about."""
+    bodies: Iterator[object] = iter([memory.about, *(e.body for e in facts)])
+    for body in bodies:
+        if isinstance(body, RecordVanished) and body.subject_model is not None and body.subject_id is not None:
+            return body.subject_model, body.subject_id
+        if isinstance(body, (FieldChanged, RecordChanged, ReviewChanged)):
+            return body.model, body.record_id
+    return "", 0
+
+
+def _first_episode(
+    facts: list[Event], memory: RecordMemory, flow: Flow
+) -> tuple[list[Event], list[Event], datetime | None]:
+    """The facts of the first episode, those behind it, and when it ended (None while it is open)."""
+    workflow = _workflow(facts, memory, flow)
+    seen = reviews(facts)
+    if not workflow.final:
+        return _reviewed_episode(facts, seen)
+    for place, event in enumerate(facts):
+        change = event.body
+        if isinstance(change, FieldChanged) and change.new in workflow.final:
+            mine, rest = _with_same_instant(facts, place)
+            return mine, rest, event.at
+    return facts, [], None
+
+
+def _with_same_instant(facts: list[Event], place: int) -> tuple[list[Event], list[Event]]:
+    """Up to the final change; reviews of the same second belong to it (over RPC a second is all there is)."""
+    end = facts[place].at
+    same = [e for e in facts[place + 1 :] if e.at <= end and not isinstance(e.body, FieldChanged)]
+    return facts[: place + 1] + same, [e for e in facts[place + 1 :] if e not in same]
+
+
+def _reviewed_episode(
+    facts: list[Event], seen: Sequence[Reviewed]
+) -> tuple[list[Event], list[Event], datetime | None]:
+    """Without final states an episode lasts as long as reviews overlap: it ends when none is open."""
+    mine: set[int] = set()
+    end: datetime | None = EPOCH
+    for one in seen:
+        if mine and end is not None and one.asked_at > end:
+            break
+        mine.add(one.review_id)
+        end = None if one.ended_at is None or end is None else max(end, one.ended_at)
+    if not mine:
+        return facts, [], None
+    inside = [e for e in facts if _review_id(e) in mine or (end is None or e.at <= end)]
+    kept = {id(e) for e in inside}
+    return inside, [e for e in facts if id(e) not in kept], end
+
+
+def _review_id(event: Event) -> int:
+    body = event.body
+    if isinstance(body, ReviewChanged):
+        return body.review_id
+    return body.record_id if isinstance(body, RecordVanished) else 0
+
+
+def _state(facts: Sequence[Event], memory: RecordMemory, flow: Flow) -> str:
+    changes = [e.body.new for e in facts if isinstance(e.body, FieldChanged)]
+    return (changes[-1] if changes else memory.state) or _workflow(facts, memory, flow).initial
+
+
+def _run(facts: Sequence[Event], memory: RecordMemory, flow: Flow, end: datetime | None) -> Run:
+    workflow = _workflow(facts, memory, flow)
+    model, record_id = subject_of(facts, memory)
+    began = _began(facts, memory)
+    state_steps = states(facts, workflow, (began, memory.state or workflow.initial), end)
+    seen = reviews(facts)
+    steps = sorted([*state_steps, *(one.step() for one in seen)], key=lambda s: (s.started_at, s.role))
+    decision = _decision(facts, seen, workflow)
+    waiting = _waiting(steps, (_state(facts, memory, flow), began))
+    first = flow.tenant.first_start
+    about = memory.about
+    return Run(
+        kind="record",
+        workflow=workflow.name,
+        subject=f"record/{model}/{record_id}",
+        model=model,
+        record_id=str(record_id),
+        key=facts[0].key if memory.key else "1",
+        trace_key="",
+        title=(about.name if about and about.name else f"{model} {record_id}"),
+        started_at=min([began, *(s.started_at for s in steps)]),
+        ended_at=end,
+        result=DECISION_RESULTS.get(decision, "success") if end else None,
+        origin="history" if end is not None and first is not None and end < first else "live",
+        steps=tuple(steps),
+        attributes=_attributes(about, _state(facts, memory, flow), decision if end else ""),
+        state="" if end else waiting[0],
+        since=None if end else waiting[1],
+    )
+
+
+def _waiting(steps: Sequence[Step], state: tuple[str, datetime]) -> tuple[str, datetime]:
+    """What an open document waits for and since when: the first open review, else the state it is in."""
+    open_steps = [s for s in steps if s.ended_at is None]
+    asked = [s.started_at for s in open_steps if s.role.startswith("review/")]
+    if asked:
+        return REVIEW, min(asked)
+    return state[0], max((s.started_at for s in open_steps), default=state[1])
+
+
+def _began(facts: Sequence[Event], memory: RecordMemory) -> datetime:
+    """When the episode began: the creation of the record for the first one, else its first change."""
+    first = facts[0].at
+    if memory.key or memory.about is None or memory.about.create_date is None:
+        return first
+    return min(first, memory.about.create_date)
+
+
+def _decision(facts: Sequence[Event], seen: Sequence[Reviewed], workflow: Workflow) -> str:
+    """How the episode was decided: by its final state, else by its reviews (one refusal refuses)."""
+    finals = [workflow.final.get(e.body.new or "") for e in facts if isinstance(e.body, FieldChanged)]
+    if finals and finals[-1]:
+        return finals[-1]
+    taken = [one.decision for one in seen]
+    for decision in ("refused", "approved", "cancelled"):
+        if decision in taken:
+            return decision
+    return ""
+
+
+def _attributes(about: RecordChanged | None, state: str, decision: str) -> Attributes:
+    found: list[tuple[str, str | int | float | None]] = [
+        ("odoo.record.state", state or None),
+        ("odoo.approval.decision", decision or None),
+        ("odoo.company.id", about.company if about else None),
+        ("odoo.record.amount", about.amount if about else None),
+    ]
+    return tuple((name, value) for name, value in found if value is not None)
+
+
+def late(event: Event, memory: RecordMemory) -> str | None:
+    """A fact older than the end of the last episode belongs to that episode (decision 4)."""
+    if not memory.key or isinstance(event.body, RecordChanged) or event.at > memory.ended_at:
+        return None
+    return memory.key
+
+
+def differs(run: Run, event: Event) -> str:
+    """What a late fact would have changed: a decision or a state that was not told."""
+    body = event.body
+    if isinstance(body, FieldChanged):
+        return f"{body.field} went from {body.old} to {body.new} at {event.at.isoformat()}"
+    if isinstance(body, ReviewChanged) and event.name == "odoo.review.decided":
+        told = next((s for s in run.steps if s.role == f"review/{body.review_id}"), None)
+        return "" if told and told.ended_at else f"review {body.review_id} was {body.status} at {event.at.isoformat()}"
+    return ""
+
+
+KIND = Kind(
+    name="record",
+    source="odoo/approvals",
+    settle=timedelta(seconds=2),
+    memory=RecordMemory,
+    cut=cut,
+    late=late,
+    differs=differs,
+)

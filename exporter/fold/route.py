@@ -1,0 +1,25 @@
+"""Which Subject an Event belongs to: from the Event alone."""
+
+from exporter.domain import bodies as b
+from exporter.domain.events import Event
+
+
+def route(event: Event) -> str:
+    """The Event's own Subject: `cron/42`, `job/7`, `record/purchase.order/17`, or a Timer's."""
+    body = event.body
+    match body:
+        case b.CronCounted() | b.CronProgress() | b.CronTrigger():
+            return f"cron/{body.cron_id}"
+        case b.JobChanged():
+            return f"job/{body.job_id}"
+        case b.TimerFired():
+            return body.subject
+        case b.RecordVanished() if body.subject_model:
+            return _record(body.subject_model, body.subject_id or 0)
+        case _:
+            return _record(body.model, body.record_id)
+
+
+def _record(model: str, record_id: int) -> str:
+    """A document's Subject; a queue job is known by the same id whoever names it."""
+    return f"job/{record_id}" if model == "queue.job" else f"record/{model}/{record_id}"

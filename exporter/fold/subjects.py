@@ -1,0 +1,145 @@
+"""A Subject: the facts of one thing that are not settled yet, and what its kind remembers of the settled ones."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from exporter.domain.events import Event, decode_body, encode_body
+from exporter.domain.runs import Run
+from exporter.domain.tenants import Tenant
+from exporter.domain.times import EPOCH, from_micros, micros
+from exporter.fold.workflows import Workflow
+
+Memory = TypeVar("Memory")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """What the fold is told about a tenant: its name and ids, and the definitions of its Workflows by model."""
+
+    tenant: Tenant
+    workflows: dict[str, Workflow] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut(Generic[Memory]):
+    """What a kind makes of sorted facts.
+
+    Attributes:
+        closed: Runs that are over and whose witnesses were all read, oldest first.
+        open: the Run that is still going on (or not settled), with the Steps known so far.
+        facts: what is left to wait.
+        memory: what the kind remembers of everything cut so far.
+        ready_at: when (on the Source's mark) the last Run that ended but is not closed can be; None if there is none.
+    """
+
+    closed: tuple[Run, ...]
+    open: Run | None
+    facts: tuple[Event, ...]
+    memory: Memory
+    ready_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[Memory]):
+    """One kind of Subject as a table of functions.
+
+    Attributes:
+        source: the Source whose mark its Timers wait for.
+        settle: how much later than an end that Source must have been read.
+        cut: (sorted facts, memory, until, flow) -> Cut: pure, independent of the order in which facts came.
+        late: (fact, memory) -> key of the closed Run it belongs to, or None.
+        differs: (closed Run, late fact) -> what it would have changed, "" if nothing that was told.
+    """
+
+    name: str
+    source: str
+    settle: timedelta
+    memory: type[Memory]
+    cut: Callable[[Sequence[Event], Memory, datetime, Flow], Cut[Memory]]
+    late: Callable[[Event, Memory], str | None]
+    differs: Callable[[Run, Event], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The state of one Subject between Commits.
+
+    Attributes:
+        facts: sorted by (at, source, key).
+        until: everything that ended up to here (on the Source's mark) was cut.
+        told: run key # role of the open Run's Steps that were told already, and of its `started` marker.
+        due: Timers that are set, by name.
+    """
+
+    key: str
+    kind: str
+    memory: Any
+    facts: tuple[Event, ...] = ()
+    until: datetime = EPOCH
+    told: frozenset[str] = frozenset()
+    due: dict[str, datetime] = field(default_factory=dict)
+
+
+def order(event: Event) -> tuple[datetime, str, str]:
+    """The order of facts: when it happened, then its key; never when it came."""
+    return (event.at, event.source, event.key)
+
+
+class _Saved(msgspec.Struct, array_like=True):
+    kind: str
+    memory: msgspec.Raw
+    facts: list[tuple[str, str, str, int, int, int, msgspec.Raw]]
+    until: int
+    told: list[str]
+    due: dict[str, int]
+    version: int = 1
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Saved).decode
+
+
+def save(subject: Subject) -> bytes:
+    """The Subject as it is stored."""
+    return _encode(
+        _Saved(
+            subject.kind,
+            msgspec.Raw(_encode(subject.memory)),
+            [
+                (e.source, e.key, e.name, micros(e.at), micros(e.seen), e.precision, msgspec.Raw(encode_body(e.body)))
+                for e in subject.facts
+            ],
+            micros(subject.until),
+            sorted(subject.told),
+            {name: micros(due) for name, due in subject.due.items()},
+        )
+    )
+
+
+def load(key: str, state: bytes, memory: Callable[[str, bytes], object]) -> Subject:
+    """The Subject of a stored state; `memory` decodes what its kind remembers."""
+    saved = _decode(state)
+    return Subject(
+        key=key,
+        kind=saved.kind,
+        memory=memory(saved.kind, bytes(saved.memory)),
+        facts=tuple(
+            Event(
+                source=source,
+                key=fact,
+                name=name,
+                at=from_micros(at),
+                seen=from_micros(seen),
+                precision=precision,
+                body=decode_body(name, bytes(body)),
+            )
+            for source, fact, name, at, seen, precision, body in saved.facts
+        ),
+        until=from_micros(saved.until),
+        told=frozenset(saved.told),
+        due={name: from_micros(due) for name, due in saved.due.items()},
+    )

@@ -1,0 +1,141 @@
+"""From a batch of Events to one Commit: no IO but what was loaded before; what a repeat would write again is the same."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from exporter.domain.events import Event
+from exporter.domain.runs import Open, Run, Timer
+from exporter.domain.told import Told
+from exporter.fold import measure, subjects
+from exporter.fold.advance import KINDS, Advanced, Late, advance, begin, memory_of, timers
+from exporter.fold.route import route
+from exporter.fold.subjects import Flow, Subject
+from exporter.fold.tell import (
+    decode_run,
+    encode_run,
+    tell,
+    tell_correction,
+    tell_started,
+    tell_steps,
+    trace_of,
+)
+from exporter.store.protocols import Quarantined, RunRow, SubjectRow
+
+HEAD = 200  # characters of a quarantined Event that are kept to recognise it
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch of one tenant's Events changes, gathered Subject by Subject; `before` are the Subjects it began with."""
+
+    flow: Flow
+    before: Mapping[str, Subject]
+    subjects: dict[str, Subject] = field(default_factory=dict)
+    rows: dict[str, SubjectRow] = field(default_factory=dict)
+    runs: list[RunRow] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    history: list[Told] = field(default_factory=list)
+    late: list[Late] = field(default_factory=list)
+    quarantine: list[Quarantined] = field(default_factory=list)
+
+    def fold(self, key: str, events: Sequence[Event]) -> None:
+        """Advance one Subject by its Events; an Event on which that raises is set aside and the rest goes on."""
+        try:
+            advanced = advance(self.subjects.get(key) or self._began(key), events, self.flow)
+            told = self._tell(advanced)
+        except Exception as error:  # noqa: BLE001 - whatever a fact breaks, it must not stop the others: it is set aside
+            self._set_aside(key, events, error)
+            return
+        self._keep(advanced, told)
+
+    def _began(self, key: str) -> Subject:
+        return self.before.get(key) or begin(key)
+
+    def timers(self) -> tuple[list[Timer], list[tuple[str, str]]]:
+        """Timers to set, and (subject, name) of those to clear."""
+        changes = [(key, timers(self._began(key), after)) for key, after in self.subjects.items()]
+        return [t for _, (moved, _) in changes for t in moved], [(k, n) for k, (_, gone) in changes for n in gone]
+
+    def _set_aside(self, key: str, events: Sequence[Event], error: Exception) -> None:
+        if len(events) == 1:
+            self.quarantine.append(set_aside(events[0], f"{type(error).__name__}: {error}"))
+            return
+        for event in events:
+            self.fold(key, (event,))
+
+    def _tell(self, advanced: Advanced) -> list[tuple[Run, Told]]:
+        tenant = self.flow.tenant
+        told = [(run, tell(run, tenant, before)) for run, before in advanced.closed]
+        if advanced.open is not None and advanced.fresh:
+            told.append((advanced.open, tell_steps(advanced.open, advanced.fresh, tenant)))
+        if advanced.open is not None and advanced.marker:
+            told.append((advanced.open, tell_started(advanced.open, tenant)))
+        return told
+
+    def _keep(self, advanced: Advanced, told: list[tuple[Run, Told]]) -> None:
+        subject = advanced.subject
+        self.subjects[subject.key] = subject
+        self.rows[subject.key] = SubjectRow(
+            key=subject.key, kind=subject.kind, state=subjects.save(subject), open=_open(advanced.open)
+        )
+        closed = [run for run, _ in advanced.closed]
+        self.runs += [run_row(run, self.flow) for run in (*closed, *((advanced.open,) if advanced.marker else ())) if run]
+        self.late += advanced.late
+        for run, one in told:
+            (self.history if run.origin == "history" else self.told).append(one)
+
+    def correct(self, find: Callable[[str], RunRow | None]) -> None:
+        """Say what late facts would have changed of Runs told before; `find` looks a stored Run up."""
+        for late in self.late:
+            row = find(late.run)
+            if row is None:
+                continue
+            run = decode_run(row.body)
+            difference = KINDS[run.kind].differs(run, late.event)
+            if difference:
+                self.told.append(tell_correction(run, difference, late.event.at, self.flow.tenant))
+
+
+def group(events: Iterable[Event]) -> dict[str, list[Event]]:
+    """Events by Subject."""
+    groups: dict[str, list[Event]] = {}
+    for event in events:
+        groups.setdefault(route(event), []).append(event)
+    return groups
+
+
+def gauges(events: Iterable[Event]) -> Told:
+    """What the facts say by themselves."""
+    return Told(measurements=tuple(one for event in events for one in measure.gauges(event)))
+
+
+def load(row: SubjectRow) -> Subject:
+    """A stored Subject."""
+    return subjects.load(row.key, row.state, memory_of)
+
+
+def run_row(run: Run, flow: Flow) -> RunRow:
+    """A Run as it is kept until retention."""
+    return RunRow(
+        id=f"{run.subject}#{run.key}",
+        kind=run.kind,
+        workflow=run.workflow,
+        subject=run.subject,
+        trace_id=trace_of(run, flow.tenant),
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        result=run.result,
+        origin=run.origin,
+        body=encode_run(run),
+    )
+
+
+def set_aside(event: Event, reason: str) -> Quarantined:
+    """An Event put into quarantine: its key, why, and no more of its body than its kind (facts may be personal)."""
+    return Quarantined(origin=event.source, key=event.key, reason=reason[:HEAD], head=event.name)
+
+
+def _open(run: Run | None) -> Open | None:
+    if run is None:
+        return None
+    return Open(workflow=run.workflow, state=run.state, since=run.since or run.started_at)

@@ -1,0 +1,214 @@
+"""The folding loop: Events in, one Commit out, for one tenant at a time; and Timers that fell due, as Events."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from exporter.clock import Clock
+from exporter.domain.bodies import TimerFired
+from exporter.domain.events import Event
+from exporter.domain.runs import Timer
+from exporter.domain.told import Measurement, Told
+from exporter.errors import StoreError
+from exporter.fold.subjects import Flow, Subject
+from exporter.loops.batching import Batch, gauges, group, load
+from exporter.store.protocols import (
+    Commit,
+    Inbox,
+    Ledger,
+    ObservationRow,
+    OutboxRow,
+    Quarantined,
+    Signal,
+    Stored,
+    TotalRow,
+    Unreadable,
+)
+from exporter.telemetry.metrics import Totals
+from exporter.telemetry.otlp import context, encode_log, encode_span, resource, scope
+
+CONSUMER = "fold"
+BATCH = 1000
+TIMERS_AT_ONCE = 1000
+CACHED_SUBJECTS = 20_000
+QUARANTINE_SHARE = 0.2  # of a batch of at least QUARANTINE_LEAST Events: then the program is wrong, not the facts
+QUARANTINE_LEAST = 100
+
+
+class TooManyRefused(StoreError):
+    """The fold refused so many Events that this program must be wrong: it stops, nothing is lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldingOptions:
+    """How one tenant is folded.
+
+    Attributes:
+        host_id: `host.id` of the Resource.
+        history_spans: whether Runs that ended before the first start become spans.
+        label_cap: values one metric label may have.
+        batch: Events a Commit.
+    """
+
+    host_id: str
+    history_spans: bool = True
+    label_cap: int = 200
+    batch: int = BATCH
+
+
+@dataclass(slots=True)
+class Folding:
+    """One tenant's fold. `step` is everything; a thread only repeats it.
+
+    Subjects and totals stay in memory between Commits and are dropped whenever a Commit was not written.
+    """
+
+    inbox: Inbox
+    ledger: Ledger
+    flow: Flow
+    clock: Clock
+    options: FoldingOptions
+    _subjects: OrderedDict[str, Subject] = field(default_factory=OrderedDict)
+    _totals: Totals | None = None
+    _offset: int | None = None
+    _contexts: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def tenant(self) -> str:
+        """Whose Events are folded."""
+        return self.flow.tenant.name
+
+    def step(self) -> bool:
+        """Fold one batch, then let due Timers fire; True if there may be more to do at once.
+
+        Raises:
+            TooManyRefused, StoreError: nothing of this batch was written.
+        """
+        try:
+            folded = self._fold()
+        except BaseException:
+            self._forget()
+            raise
+        return folded or self._fire()
+
+    def _fold(self) -> bool:
+        if self._offset is None:
+            self._offset = self.ledger.offset(self.tenant, CONSUMER)
+        stored = self.ledger.read(self.tenant, self._offset, self.options.batch)
+        if not stored:
+            return False
+        events = [one.event for one in stored if isinstance(one, Stored)]
+        batch = self._advance(events)
+        batch.quarantine += [_unreadable(one) for one in stored if isinstance(one, Unreadable)]
+        _limit(batch.quarantine, len(stored))
+        self._commit(batch, gauges(events), stored[-1].seq)
+        return True
+
+    def _advance(self, events: Sequence[Event]) -> Batch:
+        groups = group(events)
+        self._load(groups)
+        batch = Batch(flow=self.flow, before=self._subjects)
+        for key, mine in groups.items():
+            batch.fold(key, mine)
+        batch.correct(lambda run: self.ledger.run(self.tenant, run))
+        return batch
+
+    def _load(self, keys: Iterable[str]) -> None:
+        missing = [key for key in keys if key not in self._subjects]
+        for key, row in self.ledger.subjects(self.tenant, missing).items():
+            self._subjects[key] = load(row)
+
+    def _commit(self, batch: Batch, facts: Told, offset: int) -> None:
+        if self._totals is None:
+            self._totals = Totals(self.ledger.totals(self.tenant), cap=self.options.label_cap)
+        said = [*batch.told, *batch.history]
+        counted = [m for told in (facts, *batch.told) for m in told.measurements]
+        counted += [_quarantined(self.clock.now(), len(batch.quarantine))] if batch.quarantine else []
+        moved, gone = batch.timers()
+        commit = Commit(
+            tenant=self.tenant,
+            consumer=CONSUMER,
+            expected_offset=self._offset or 0,
+            offset=offset,
+            subjects=list(batch.rows.values()),
+            runs=batch.runs,
+            timers=moved,
+            cleared=gone,
+            totals=[TotalRow(name=s.name, labels=s.labels, state=s.state) for s in self._totals.add(counted)],
+            observations=[
+                ObservationRow(series=o.series, run=o.run, at=o.at, value=o.value) for t in said for o in t.observations
+            ],
+            outbox=self._rows(batch),
+            quarantine=batch.quarantine,
+        )
+        self.ledger.commit(commit)
+        self._offset = offset
+        self._remember(batch)
+
+    def _rows(self, batch: Batch) -> list[OutboxRow]:
+        sent = [*batch.told, *(batch.history if self.options.history_spans else ())]
+        spans = [self._row("traces", s.scope, encode_span(s), s.ended_at) for told in sent for s in told.spans]
+        logs = [self._row("logs", log.scope, encode_log(log), log.at) for told in sent for log in told.logs]
+        return spans + logs
+
+    def _row(self, signal: Signal, source: str, body: bytes, at: datetime) -> OutboxRow:
+        known = self._contexts.get(source)
+        if known is None:
+            known = context(resource(self.flow.tenant, self.options.host_id), scope(source))
+            self._contexts[source] = known
+        return OutboxRow(signal=signal, context=known, body=body, at=at)
+
+    def _remember(self, batch: Batch) -> None:
+        for key, subject in batch.subjects.items():
+            self._subjects[key] = subject
+            self._subjects.move_to_end(key)
+        while len(self._subjects) > CACHED_SUBJECTS:
+            self._subjects.popitem(last=False)
+
+    def _forget(self) -> None:
+        """Nothing in memory can be trusted after a Commit that was not written: read it again."""
+        self._subjects.clear()
+        self._totals = None
+        self._offset = None
+
+    def _fire(self) -> bool:
+        """Append due Timers as Events: the Source they wait for was read after they fell due."""
+        due = self.ledger.due(self.tenant, TIMERS_AT_ONCE)
+        if not due:
+            return False
+        seen = self.clock.now()
+        appended = self.inbox.append(self.tenant, [fired(timer, seen) for timer in due])
+        return appended.appended > 0
+
+
+def fired(timer: Timer, seen: datetime) -> Event:
+    """A due Timer as the Event that says so; the same Timer fires once."""
+    return Event(
+        source="timers",
+        key=f"0/{timer.subject}/{timer.name}/{timer.due.isoformat()}",
+        name="timer.fired",
+        at=timer.due,
+        seen=seen,
+        precision=1,
+        body=TimerFired(subject=timer.subject, timer=timer.name, due=timer.due),
+    )
+
+
+def _unreadable(one: Unreadable) -> Quarantined:
+    return Quarantined(origin="events", key=str(one.seq), reason=one.reason, head=one.name)
+
+
+def _limit(refused: Sequence[Quarantined], events: int) -> None:
+    if len(refused) >= QUARANTINE_LEAST and len(refused) > QUARANTINE_SHARE * events:
+        message = (
+            f"The fold refused {len(refused)} of {events} Events ({refused[0].reason}): it stops here and nothing is "
+            "lost; start the version that ran before, or report this."
+        )
+        raise TooManyRefused(message)
+
+
+def _quarantined(at: datetime, number: int) -> Measurement:
+    return Measurement(name="odoo_otel_quarantined_total", labels=(), value=number, at=at)
+
+
