@@ -161,12 +161,10 @@ class RecordVanished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimerFired:
-    """A Timer of ours fell due and the Source it waits for was read after that."""
+class SourceRead:
+    """How far a Source has been read: everything that happened up to `until` was handed out before this Event."""
 
-    subject: str
-    timer: str
-    due: datetime
+    until: datetime
 
 
 Body = (
@@ -179,5 +177,5 @@ Body = (
     | FieldChanged
     | RecordChanged
     | RecordVanished
-    | TimerFired
+    | SourceRead
 )

@@ -37,7 +37,7 @@ EVENTS: Mapping[str, EventType] = {
         EventType(name="odoo.field.changed", source="odoo/approvals", body=b.FieldChanged, meaning="A tracked field of a document changed."),
         EventType(name="odoo.record.changed", source="odoo/approvals", body=b.RecordChanged, meaning="A business document was read in a new version."),
         EventType(name="odoo.record.vanished", source="odoo/approvals", body=b.RecordVanished, meaning="A row we knew as open was deleted."),
-        EventType(name="timer.fired", source="timers", body=b.TimerFired, meaning="A Timer fell due and its Source was read after that."),
+        EventType(name="source.read", source="any", body=b.SourceRead, meaning="A Source was read up to a moment: Timers that wait for it and fell due by then fire."),
     )
 }
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from exporter.domain.bodies import TimerFired
 from exporter.domain.events import Event
 from exporter.domain.runs import Run, Step, Timer
 from exporter.fold import crons, jobs, records
@@ -60,16 +59,17 @@ def memory_of(kind: str, raw: bytes) -> object:
     return _MEMORIES[kind](raw)
 
 
-def advance(subject: Subject, events: Sequence[Event], flow: Flow) -> Advanced:
-    """Insert facts (a repeat changes nothing), let Timers that fired move the mark, and cut.
+def advance(subject: Subject, events: Sequence[Event], flow: Flow, read_until: datetime | None = None) -> Advanced:
+    """Insert facts (a repeat changes nothing), let Timers due by the Source's mark fire, and cut.
 
     The result depends on the set of facts and on the mark, never on the order of `events`.
     """
     kind = KINDS[subject.kind]
     facts, late = _insert(subject, events, kind)
-    until, fired = _mark(subject, events, kind)
+    fired = {name for name, due in subject.due.items() if read_until is not None and due <= read_until}
+    until = subject.until if read_until is None else max(subject.until, read_until - kind.settle)
     cut = kind.cut(facts, subject.memory, until, flow)
-    told = _still(cut.open, subject.told)
+    told = _still(cut.closed, subject.told)
     fresh = _fresh(cut, until, told)
     marker = cut.open is not None and STARTED in fired and mark(cut.open, STARTED) not in told
     if cut.open is not None:
@@ -102,7 +102,7 @@ def _insert(subject: Subject, events: Sequence[Event], kind: Kind[Any]) -> tuple
     known = {(e.source, e.key) for e in facts}
     late: list[Late] = []
     for event in events:
-        if isinstance(event.body, TimerFired) or (event.source, event.key) in known:
+        if (event.source, event.key) in known:
             continue
         known.add((event.source, event.key))
         run = kind.late(event, subject.memory)
@@ -113,29 +113,17 @@ def _insert(subject: Subject, events: Sequence[Event], kind: Kind[Any]) -> tuple
     return facts, tuple(late)
 
 
-def _mark(subject: Subject, events: Sequence[Event], kind: Kind[Any]) -> tuple[datetime, set[str]]:
-    """How far the Source was read when the Subject's own Timers fired; another Timer's firing says nothing."""
-    until = subject.until
-    fired: set[str] = set()
-    for event in events:
-        body = event.body
-        if isinstance(body, TimerFired) and subject.due.get(body.timer) == body.due:
-            fired.add(body.timer)
-            if body.timer == SETTLE:
-                until = max(until, body.due - kind.settle)
-    return until, fired
-
-
 def mark(run: Run, role: str) -> str:
     """How a Subject remembers that a Step of a Run was told."""
     return f"{run.key}#{role}"
 
 
-def _still(opened: Run | None, told: frozenset[str]) -> frozenset[str]:
-    """What was told of the Run that is still open; marks of closed ones are no longer needed."""
-    if opened is None:
-        return frozenset()
-    return frozenset(one for one in told if one.startswith(f"{opened.key}#"))
+def _still(closed: Sequence[Run], told: frozenset[str]) -> frozenset[str]:
+    """Marks of Runs that are not closed yet."""
+    if not closed or not told:
+        return told
+    keys = {run.key for run in closed}
+    return frozenset(one for one in told if one.rpartition("#")[0] not in keys)
 
 
 def _untold(cut: Cut[Any], told: frozenset[str]) -> list[tuple[Step, datetime]]:

@@ -5,15 +5,15 @@ from exporter.domain.events import Event
 
 
 def route(event: Event) -> str:
-    """The Event's own Subject: `cron/42`, `job/7`, `record/purchase.order/17`, or a Timer's."""
+    """The Event's own Subject: `cron/42`, `job/7`, `record/purchase.order/17`; "" for a Source's mark, which has none."""
     body = event.body
     match body:
         case b.CronCounted() | b.CronProgress() | b.CronTrigger():
             return f"cron/{body.cron_id}"
         case b.JobChanged():
             return f"job/{body.job_id}"
-        case b.TimerFired():
-            return body.subject
+        case b.SourceRead():
+            return ""
         case b.RecordVanished() if body.subject_model:
             return _record(body.subject_model, body.subject_id or 0)
         case _:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from exporter.domain.bodies import SourceRead
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Run, Timer
 from exporter.domain.told import Told
@@ -26,10 +28,16 @@ HEAD = 200  # characters of a quarantined Event that are kept to recognise it
 
 @dataclass(slots=True)
 class Batch:
-    """What a batch of one tenant's Events changes, gathered Subject by Subject; `before` are the Subjects it began with."""
+    """What a batch of one tenant's Events changes, gathered Subject by Subject.
+
+    Attributes:
+        before: the Subjects it began with.
+        marks: how far each Source was read by the end of the batch, for those that were.
+    """
 
     flow: Flow
     before: Mapping[str, Subject]
+    marks: Mapping[str, datetime] = field(default_factory=dict)
     subjects: dict[str, Subject] = field(default_factory=dict)
     rows: dict[str, SubjectRow] = field(default_factory=dict)
     runs: list[RunRow] = field(default_factory=list)
@@ -41,7 +49,8 @@ class Batch:
     def fold(self, key: str, events: Sequence[Event]) -> None:
         """Advance one Subject by its Events; an Event on which that raises is set aside and the rest goes on."""
         try:
-            advanced = advance(self.subjects.get(key) or self._began(key), events, self.flow)
+            before = self.subjects.get(key) or self._began(key)
+            advanced = advance(before, events, self.flow, self.marks.get(KINDS[before.kind].source))
             told = self._tell(advanced)
         except Exception as error:  # noqa: BLE001 - whatever a fact breaks, it must not stop the others: it is set aside
             self._set_aside(key, events, error)
@@ -100,8 +109,18 @@ def group(events: Iterable[Event]) -> dict[str, list[Event]]:
     """Events by Subject."""
     groups: dict[str, list[Event]] = {}
     for event in events:
-        groups.setdefault(route(event), []).append(event)
+        if key := route(event):
+            groups.setdefault(key, []).append(event)
     return groups
+
+
+def marks(events: Iterable[Event]) -> dict[str, datetime]:
+    """How far each Source was read by the end of these Events."""
+    found: dict[str, datetime] = {}
+    for event in events:
+        if isinstance(event.body, SourceRead):
+            found[event.source] = max(event.body.until, found.get(event.source, event.body.until))
+    return found
 
 
 def gauges(events: Iterable[Event]) -> Told:

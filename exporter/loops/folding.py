@@ -1,21 +1,23 @@
-"""The folding loop: Events in, one Commit out, for one tenant at a time; and Timers that fell due, as Events."""
+"""The folding loop: Events in, one Commit out, for one tenant at a time.
+
+A Source's mark is an Event in the tenant's order (`source.read`), so Timers fire in the fold when it passes them: a
+backlog is folded as it would have been live, and a refold needs nothing but the Events.
+"""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from exporter.clock import Clock
-from exporter.domain.bodies import TimerFired
 from exporter.domain.events import Event
-from exporter.domain.runs import Timer
 from exporter.domain.told import Measurement, Told
 from exporter.errors import StoreError
 from exporter.fold.subjects import Flow, Subject
-from exporter.loops.batching import Batch, gauges, group, load
+from exporter.loops.batching import Batch, gauges, group, load, marks
 from exporter.store.protocols import (
+    FOLD,
     Commit,
-    Inbox,
     Ledger,
     ObservationRow,
     OutboxRow,
@@ -28,9 +30,8 @@ from exporter.store.protocols import (
 from exporter.telemetry.metrics import Totals
 from exporter.telemetry.otlp import context, encode_log, encode_span, resource, scope
 
-CONSUMER = "fold"
 BATCH = 1000
-TIMERS_AT_ONCE = 1000
+TIMERS_AT_ONCE = 5000
 CACHED_SUBJECTS = 20_000
 QUARANTINE_SHARE = 0.2  # of a batch of at least QUARANTINE_LEAST Events: then the program is wrong, not the facts
 QUARANTINE_LEAST = 100
@@ -64,7 +65,6 @@ class Folding:
     Subjects and totals stay in memory between Commits and are dropped whenever a Commit was not written.
     """
 
-    inbox: Inbox
     ledger: Ledger
     flow: Flow
     clock: Clock
@@ -80,21 +80,20 @@ class Folding:
         return self.flow.tenant.name
 
     def step(self) -> bool:
-        """Fold one batch, then let due Timers fire; True if there may be more to do at once.
+        """Fold one batch; True if there may be more to do at once.
 
         Raises:
             TooManyRefused, StoreError: nothing of this batch was written.
         """
         try:
-            folded = self._fold()
+            return self._fold()
         except BaseException:
             self._forget()
             raise
-        return folded or self._fire()
 
     def _fold(self) -> bool:
         if self._offset is None:
-            self._offset = self.ledger.offset(self.tenant, CONSUMER)
+            self._offset = self.ledger.offset(self.tenant, FOLD)
         stored = self.ledger.read(self.tenant, self._offset, self.options.batch)
         if not stored:
             return False
@@ -106,13 +105,20 @@ class Folding:
         return True
 
     def _advance(self, events: Sequence[Event]) -> Batch:
-        groups = group(events)
+        read = marks(events)
+        groups: dict[str, Sequence[Event]] = {key: () for key in self._due(read)}
+        groups |= group(events)
         self._load(groups)
-        batch = Batch(flow=self.flow, before=self._subjects)
+        batch = Batch(flow=self.flow, before=self._subjects, marks=read)
         for key, mine in groups.items():
             batch.fold(key, mine)
         batch.correct(lambda run: self.ledger.run(self.tenant, run))
         return batch
+
+    def _due(self, read: Mapping[str, datetime]) -> list[str]:
+        """Subjects with a Timer that fell due by the mark of its Source; too many at once wait for the next mark."""
+        timers = self.ledger.due(self.tenant, TIMERS_AT_ONCE) if read else []
+        return [timer.subject for timer in timers if timer.source in read and timer.due <= read[timer.source]]
 
     def _load(self, keys: Iterable[str]) -> None:
         missing = [key for key in keys if key not in self._subjects]
@@ -128,7 +134,7 @@ class Folding:
         moved, gone = batch.timers()
         commit = Commit(
             tenant=self.tenant,
-            consumer=CONSUMER,
+            consumer=FOLD,
             expected_offset=self._offset or 0,
             offset=offset,
             subjects=list(batch.rows.values()),
@@ -171,28 +177,6 @@ class Folding:
         self._subjects.clear()
         self._totals = None
         self._offset = None
-
-    def _fire(self) -> bool:
-        """Append due Timers as Events: the Source they wait for was read after they fell due."""
-        due = self.ledger.due(self.tenant, TIMERS_AT_ONCE)
-        if not due:
-            return False
-        seen = self.clock.now()
-        appended = self.inbox.append(self.tenant, [fired(timer, seen) for timer in due])
-        return appended.appended > 0
-
-
-def fired(timer: Timer, seen: datetime) -> Event:
-    """A due Timer as the Event that says so; the same Timer fires once."""
-    return Event(
-        source="timers",
-        key=f"0/{timer.subject}/{timer.name}/{timer.due.isoformat()}",
-        name="timer.fired",
-        at=timer.due,
-        seen=seen,
-        precision=1,
-        body=TimerFired(subject=timer.subject, timer=timer.name, due=timer.due),
-    )
 
 
 def _unreadable(one: Unreadable) -> Quarantined:

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from logging import getLogger
 
 from exporter.clock import Clock
+from exporter.domain.bodies import SourceRead
+from exporter.domain.events import Event
 from exporter.errors import SourceError
 from exporter.sources.polling import Poll, Source
-from exporter.store.protocols import Inbox, PollReport
+from exporter.store.protocols import Inbox, Ledger, PollReport
 
 log = getLogger(__name__)
+DUE_LOOKED_AT = 1000
 
 
 @dataclass(slots=True)
@@ -23,6 +27,7 @@ class Polling:
     tenant: str
     source: Source
     inbox: Inbox
+    ledger: Ledger
     clock: Clock
     appended: Callable[[], None]
     _failing: str = field(default="")
@@ -45,9 +50,9 @@ class Polling:
             self.inbox.append(self.tenant, (), None, report)
             return False
         self._answered()
-        return self._keep(poll, self.clock.monotonic() - started)
+        return self._keep(poll, self.clock.monotonic() - started, began)
 
-    def _keep(self, poll: Poll, seconds: float) -> bool:
+    def _keep(self, poll: Poll, seconds: float, began: datetime) -> bool:
         """Events, marks and report in one transaction."""
         name = self.source.name
         marks = {(name, key): mark for key, mark in poll.mark_changes.items()}
@@ -61,12 +66,19 @@ class Polling:
             refused=len(poll.refused),
             missing=poll.missing,
         )
-        found = self.inbox.append(self.tenant, poll.events, marks, report)
+        mark = _read(name, poll, began) if poll.events else ()
+        found = self.inbox.append(self.tenant, [*poll.events, *mark], marks, report)
+        if not mark and self._is_due():
+            found = self.inbox.append(self.tenant, _read(name, poll, began))
         for row in poll.refused:
             log.warning("A row was left out: %s", row.reason, extra={"source": name, "row": row.row})
-        if found.appended or report.read_until is not None:
+        if found.appended:
             self.appended()
         return poll.more
+
+    def _is_due(self) -> bool:
+        """Whether a Timer waits for this Source's mark: an idle poll says how far it read only to whom it concerns."""
+        return any(timer.source == self.source.name for timer in self.ledger.due(self.tenant, DUE_LOOKED_AT))
 
     def _failed(self, error: str) -> None:
         """One line when a source begins to fail or fails otherwise, none for every try."""
@@ -78,3 +90,21 @@ class Polling:
         if self._failing:
             log.info("%s of %s is read again", self.source.name, self.tenant)
             self._failing = ""
+
+
+def _read(source: str, poll: Poll, seen: datetime) -> tuple[Event, ...]:
+    """The Source's mark as the last Event of its poll; none while a backlog is read in another order than time's."""
+    until = poll.read_until
+    if until is None:
+        return ()
+    return (
+        Event(
+            source=source,
+            key=f"0/{source}/read/{until.isoformat()}",
+            name="source.read",
+            at=until,
+            seen=seen,
+            precision=1,
+            body=SourceRead(until=until),
+        ),
+    )

@@ -10,11 +10,19 @@ from exporter.domain.runs import Open, Timer
 from exporter.domain.told import Labels
 
 Signal = Literal["traces", "logs", "metrics"]
+FOLD = "fold"  # the consumer whose offset the fold's Commits move
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollReport:
-    """How one poll of one Source went; kept with its marks, also when it failed."""
+    """How one poll of one Source went; kept with its marks, also when it failed.
+
+    Attributes:
+        read_until: the Source's mark: everything that happened up to here was handed out; Timers due by then may fire.
+            None while a backlog is being read, or when the poll failed: the mark then stays where it was.
+        refused: rows left out because they were not what the Source promises; the store adds them up.
+        missing: what cannot be read here, one sentence each.
+    """
 
     source: str
     began_at: datetime
@@ -22,6 +30,9 @@ class PollReport:
     ok: bool
     events: int = 0
     error: str = ""
+    read_until: datetime | None = None
+    refused: int = 0
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +214,7 @@ class Ledger(Protocol):
         """Every series of the tenant."""
 
     def due(self, tenant: str, limit: int) -> list[Timer]:
-        """Timers due for which the Source's last successful poll began after due, earliest first."""
+        """Timers due at or before their Source's mark (the last PollReport.read_until), earliest first."""
 
     def commit(self, commit: Commit) -> None:
         """Write it whole. Raises Fenced, StoreFull, StoreBroken."""
@@ -250,7 +261,7 @@ class Reader(Protocol):
         """Every series of the tenant."""
 
     def reports(self, tenant: str) -> list[tuple[PollReport, datetime | None]]:
-        """The last report of each Source, and when it last succeeded."""
+        """The last report of each Source, `read_until` kept and `refused` added up; when it last succeeded."""
 
     def outbox(self) -> list[tuple[Signal, int, datetime | None]]:
         """(signal, rows waiting, the oldest one's time)."""

@@ -1,0 +1,57 @@
+"""A loop: a step repeated by a thread of its own until it is stopped, at once while there is more to do."""
+
+from collections.abc import Callable
+from logging import getLogger
+from threading import Event as Flag
+from threading import Thread
+
+from exporter.clock import Clock
+
+log = getLogger(__name__)
+
+
+class Repeating:
+    """Repeats `step`; `step` returns True when it should be called again at once, else the loop waits.
+
+    A step that raises ends the loop: `fault` says why, and the service decides what that means.
+    """
+
+    def __init__(self, name: str, step: Callable[[], bool], clock: Clock, seconds: float) -> None:
+        self.name = name
+        self.fault: BaseException | None = None
+        self._step, self._clock, self._seconds = step, clock, seconds
+        self._stopping, self._fresh = Flag(), Flag()
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to do: do not wait for the interval."""
+        self._fresh.set()
+
+    def alive(self) -> bool:
+        """Whether the loop still turns."""
+        return self._thread.is_alive()
+
+    def halt(self) -> None:
+        """End after the step at work."""
+        self._stopping.set()
+        self._fresh.set()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end; True if it came."""
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._fresh.clear()
+                if not self._step():
+                    self._clock.wait(self._fresh, self._seconds)
+        except Exception as error:  # noqa: BLE001 - the service watches `fault`; a loop that ends in silence is the worst
+            self.fault = error
+            log.critical("%s ended: %s: %s", self.name, type(error).__name__, error, exc_info=error)
