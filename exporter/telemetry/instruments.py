@@ -1,0 +1,190 @@
+"""THE table of instruments: every metric this program shows is one line here; docs/metrics.md is made from it.
+
+A line gives the OTLP name; the Prometheus name follows by the OpenTelemetry rule (dots become `_`, then the unit, then
+`_total`). Names, labels and bucket bounds are a contract: another meaning is another name. Labels never hold the id or
+name of a record (facts/opentelemetry.md 1.2); every instrument of scope `tenant` also carries `odoo_database`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from exporter.domain.times import SECOND
+
+Kind = Literal["counter", "histogram", "gauge", "info"]
+Scope = Literal["tenant", "process"]
+Stability = Literal["stable", "development"]
+Values = tuple[str, ...]
+
+DATABASE_LABEL = "odoo_database"
+_MINUTE, _HOUR, _DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
+_MINUTES = (SECOND, 5 * SECOND, 10 * SECOND, 30 * SECOND, _MINUTE, 2 * _MINUTE, 5 * _MINUTE, 10 * _MINUTE, 30 * _MINUTE)
+WORK = (SECOND // 10, SECOND // 4, SECOND // 2, *_MINUTES, _HOUR)
+WAITING = (*_MINUTES, _HOUR, 4 * _HOUR, _DAY)
+_DAYS = tuple(days * _DAY for days in (1, 2, 3, 7, 14, 30, 90))
+HUMAN = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, 8 * _HOUR, *_DAYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """One line of the table.
+
+    Attributes:
+        otlp: OTLP name, with dots and neither unit nor `_total`.
+        unit: UCUM: `s` (measurements are integer microseconds, shown as seconds) or `{thing}` (they are counts).
+        labels: in the order in which a Measurement gives them.
+        known: label -> values never folded into `#other#`; counters start all of them at zero.
+        bounds: upper bounds of a histogram's buckets, in the integers of its measurements.
+        identity: of an info: how many leading labels name the thing; the others describe it, and the newest win.
+        scope: `tenant` carries `odoo_database`; `process` speaks of this program as a whole.
+        name: Prometheus name, made from the others.
+    """
+
+    kind: Kind
+    otlp: str
+    unit: str
+    help: str
+    labels: Values = ()
+    known: Mapping[str, Values] = field(default_factory=dict)
+    bounds: tuple[int, ...] = ()
+    identity: int = 0
+    scope: Scope = "tenant"
+    stability: Stability = "stable"
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the Prometheus name."""
+        unit = "_seconds" if self.in_seconds else ""
+        total = "_total" if self.kind == "counter" else ""
+        object.__setattr__(self, "name", self.otlp.replace(".", "_") + unit + total)
+
+    @property
+    def in_seconds(self) -> bool:
+        """Whether its integers are microseconds."""
+        return self.unit == "s"
+
+
+def _counter(otlp: str, unit: str, labels: str, about: str, **known: Values) -> Instrument:
+    return Instrument(kind="counter", otlp=otlp, unit=unit, help=about, labels=tuple(labels.split()), known=known)
+
+
+def _histogram(otlp: str, labels: str, about: str, *, bounds: tuple[int, ...]) -> Instrument:
+    return Instrument(kind="histogram", otlp=otlp, unit="s", help=about, labels=tuple(labels.split()), bounds=bounds)
+
+
+def _gauge(otlp: str, unit: str, labels: str, about: str) -> Instrument:
+    return Instrument(kind="gauge", otlp=otlp, unit=unit, help=about, labels=tuple(labels.split()))
+
+
+def _info(otlp: str, identity: str, described: str, about: str) -> Instrument:
+    names = tuple(identity.split())
+    labels = names + tuple(described.split())
+    return Instrument(kind="info", otlp=otlp, unit="{fact}", help=about, labels=labels, identity=len(names))
+
+
+CRON_RESULTS = ("success", "failure", "partial", "timeout", "unknown")
+RESULTS = ("success", "failure", "cancellation")
+DECISIONS = ("approved", "rejected")
+
+_ODOO = (
+    _gauge("odoo.up", "{up}", "", "1 when the last poll of every source of this database succeeded."),
+    _info("odoo.info", "", "version environment", "What this database is; always 1."),
+)
+_CRONS = (
+    _info("odoo.cron.info", "cron", "name model interval", "Readable facts to join on `cron`; always 1."),
+    _gauge("odoo.cron.active", "{active}", "cron", "1 while Odoo has the scheduled action switched on."),
+    _gauge("odoo.cron.consecutive_failures", "{failure}", "cron", "Failures in a row, as Odoo counts them."),
+    _gauge("odoo.cron.last_run.timestamp", "s", "cron", "When the newest known run ended."),
+    _gauge("odoo.cron.last_success.timestamp", "s", "cron", "When the newest successful run ended."),
+    _gauge("odoo.cron.next_run.timestamp", "s", "cron", "When Odoo means to run the action next."),
+    _counter("odoo.cron.runs", "{run}", "cron result", "Finished runs of scheduled actions.", result=CRON_RESULTS),
+    _histogram("odoo.cron.run_duration", "cron result", "How long runs of scheduled actions took.", bounds=WORK),
+    _histogram("odoo.cron.start_delay", "cron", "From the scheduled time to the start of the run.", bounds=WAITING),
+)
+_JOBS = (
+    _gauge("odoo.jobs", "{job}", "channel state", "Queue jobs that are not finished."),
+    _gauge("odoo.job.oldest_pending.timestamp", "s", "channel", "When the longest waiting job began to wait."),
+    _gauge("odoo.job.longest_running_start.timestamp", "s", "channel", "When the longest running job started."),
+    _counter("odoo.job.runs", "{job}", "channel function result", "Finished queue jobs.", result=RESULTS),
+    _counter("odoo.job.retries", "{retry}", "channel function", "Attempts after a job's first."),
+    _counter("odoo.job.errors", "{error}", "channel function error_type", "Failed jobs, by exception class."),
+    _counter("odoo.job.unseen_attempts", "{attempt}", "channel function", "Attempts nobody saw between two polls."),
+    _histogram("odoo.job.duration", "channel function result", "How long a job's last attempt worked.", bounds=WORK),
+    _histogram("odoo.job.wait_duration", "channel", "From creation, or ETA, to the first start.", bounds=WAITING),
+)
+_APPROVALS = (
+    _gauge("odoo.approvals", "{approval}", "workflow state", "Documents that wait for a decision."),
+    _gauge("odoo.approval.oldest_pending.timestamp", "s", "workflow", "Since when the longest waiting one waits."),
+    _counter("odoo.approval.decisions", "{decision}", "workflow decision", "Decisions taken.", decision=DECISIONS),
+    _histogram("odoo.approval.step_duration", "workflow step", "How long documents stayed in a step.", bounds=HUMAN),
+)
+_WORKFLOWS = (
+    _gauge("odoo.workflow.active", "{run}", "workflow state", "Open Runs of business workflows."),
+    _counter("odoo.workflow.runs", "{run}", "workflow result", "Finished Runs of business workflows.", result=RESULTS),
+    _histogram("odoo.workflow.duration", "workflow result", "From a record's first to its final state.", bounds=HUMAN),
+)
+_SOURCES = (
+    _gauge("odoo.source.success", "{success}", "source", "1 when the last poll of the source succeeded."),
+    _gauge("odoo.source.duration", "s", "source", "How long the last poll of the source took."),
+    _gauge("odoo.source.last_success.timestamp", "s", "source", "When the last successful poll of the source began."),
+    _gauge("odoo.source.stale", "{stale}", "source", "1 while what this source says is older than it should be."),
+    _counter("odoo.source.refused_rows", "{row}", "source", "Rows that were not what the source promises."),
+)
+_OWN = (
+    _gauge("odoo.otel.fold.lag", "{event}", "", "Stored Events that are not folded yet."),
+    _gauge("odoo.otel.fold.oldest.timestamp", "s", "", "When the oldest Event not folded yet was seen."),
+    _counter("odoo.otel.corrections", "{correction}", "workflow", "Late facts that changed a Run already told."),
+    _counter("odoo.otel.quarantined", "{event}", "", "Events set aside because the fold refused them."),
+    _counter("odoo.otel.series_overflow", "{measurement}", "metric", "Measurements counted under `#other#`."),
+)
+_OUTCOMES = ("accepted", "rejected", "pruned")
+_PROCESS = (
+    _info("odoo.otel.build_info", "", "version", "The version of this program; always 1."),
+    _gauge("odoo.otel.outbox.items", "{row}", "signal", "Encoded rows that wait to be sent."),
+    _gauge("odoo.otel.outbox.oldest.timestamp", "s", "signal", "The time of the oldest row that waits."),
+    _counter("odoo.otel.exported", "{row}", "signal outcome", "Rows that left the outbox.", outcome=_OUTCOMES),
+    _counter("odoo.otel.export_errors", "{error}", "signal error_type", "Requests that failed and are tried again."),
+)
+
+
+def _table() -> Iterator[Instrument]:
+    yield from (*_ODOO, *_CRONS, *_JOBS, *_APPROVALS, *_WORKFLOWS, *_SOURCES, *_OWN)
+    yield from (replace(found, scope="process") for found in _PROCESS)
+
+
+INSTRUMENTS: Mapping[str, Instrument] = {found.name: found for found in _table()}
+OVERFLOW = INSTRUMENTS["odoo_otel_series_overflow_total"]
+
+
+def metrics_docs() -> str:
+    """docs/metrics.md: the table, generated."""
+    lines = [_DOCS_HEAD, *(_docs_line(found) for found in INSTRUMENTS.values())]
+    return "\n".join(lines) + "\n"
+
+
+_DOCS_HEAD = """\
+# Metrics
+
+Generated from exporter/telemetry/instruments.py; do not edit. Every metric also carries `odoo_database`, except those
+of the process. Names, labels and buckets are stable unless the line says otherwise. A label keeps the first values it
+meets (200 by default); what comes later is counted under `#other#` and in `odoo_otel_series_overflow_total`.
+Histograms carry exemplars (`trace_id`, `span_id`) when the scrape asks for OpenMetrics.
+
+| Prometheus | OTLP | kind | unit | labels | meaning |
+|---|---|---|---|---|---|"""
+
+
+def _docs_line(found: Instrument) -> str:
+    labels = ", ".join(_docs_label(found, label) for label in found.labels)
+    notes = [found.help, *(["Of the process."] if found.scope == "process" else [])]
+    notes += [f"Buckets: {_docs_bounds(found.bounds)} s."] if found.bounds else []
+    notes += [f"({found.stability})"] if found.stability != "stable" else []
+    return f"| `{found.name}` | `{found.otlp}` | {found.kind} | {found.unit} | {labels} | {' '.join(notes)} |"
+
+
+def _docs_label(found: Instrument, label: str) -> str:
+    return f"`{label}`" + (f" ({', '.join(found.known[label])}, ...)" if label in found.known else "")
+
+
+def _docs_bounds(bounds: tuple[int, ...]) -> str:
+    return ", ".join(f"{bound / SECOND:.10g}" for bound in bounds)
