@@ -1,0 +1,3 @@
+"""Test-only Odoo addon."""
+
+from . import models as models

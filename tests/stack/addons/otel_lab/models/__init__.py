@@ -1,0 +1,3 @@
+"""Models of the test addon."""
+
+from . import otel_lab as otel_lab
