@@ -95,8 +95,9 @@ class Batch:
 
     def correct(self, find: Callable[[str], RunRow | None]) -> None:
         """Say what late facts would have changed of Runs told before; `find` looks a stored Run up."""
+        mine = {row.id: row for row in self.runs}
         for late in self.late:
-            row = find(late.run)
+            row = mine.get(late.run) or find(late.run)
             if row is None:
                 continue
             run = decode_run(row.body)
