@@ -1,0 +1,112 @@
+"""Scheduled actions: ir.cron.progress, ir.cron.trigger, then ir.cron (facts/odoo.md section 2).
+
+The order matters: Odoo commits a run's progress row before ir.cron's result, so an ir.cron row read last is never
+older than the progress rows of the same poll. The scheduler writes ir.cron with raw SQL and leaves write_date alone: it
+is read in full every time.
+"""
+
+from datetime import datetime
+
+from exporter.domain.bodies import CronCounted, CronTrigger, RecordVanished
+from exporter.domain.events import encode_body
+from exporter.sources.odoo.door import Domain, Row
+from exporter.sources.odoo.known import forget_absent, new_version
+from exporter.sources.odoo.naming import xmlids, zones
+from exporter.sources.odoo.progress import PROGRESS, read_progress
+from exporter.sources.odoo.reading import Reading
+from exporter.sources.odoo.rows import (
+    instant,
+    integer,
+    link,
+    required_instant,
+    required_link,
+    required_text,
+    row_id,
+    text,
+    yes,
+)
+
+CRON, TRIGGER = "ir.cron", "ir.cron.trigger"
+CRON_FIELDS = (
+    "cron_name",
+    "model_name",
+    "active",
+    "user_id",
+    "interval_number",
+    "interval_type",
+    "priority",
+    "lastcall",
+    "nextcall",
+    "failure_count",
+    "first_failure_date",
+)
+TRIGGER_FIELDS = ("cron_id", "call_at", "create_date")
+# Without this Odoo leaves out inactive rows: an action that was switched off would look deleted.
+ALSO_INACTIVE: Domain = (["active", "in", [True, False]],)
+
+
+def read_crons(reading: Reading) -> None:
+    """One poll of `odoo/crons`; without ir.cron there is nothing to say, so its being Missing fails the poll."""
+    stamps = [reading.began_at]
+    reading.part(PROGRESS, lambda: stamps.extend(read_progress(reading)))
+    reading.part(TRIGGER, lambda: _read_triggers(reading))
+    _read_counts(reading, max(stamps))
+
+
+def _read_triggers(reading: Reading) -> None:
+    """Every row each time: a row is new once, and Odoo deletes it when the run starts."""
+    triggers = reading.parsed(TRIGGER, reading.pages(TRIGGER, (), TRIGGER_FIELDS), _trigger)
+    present = {f"trigger/{trigger.trigger_id}" for trigger in triggers}
+    for trigger in triggers:
+        key = f"trigger/{trigger.trigger_id}"
+        if key not in reading.marks:
+            # The scheduler's own triggers (a run stopped half-way) have no create_date; call_at is that run's start.
+            reading.emit("odoo.trigger.set", key, trigger.create_date or trigger.call_at, trigger)
+            reading.note(key, "1")
+    for key in [key for key in reading.marks if key.startswith("trigger/") and key not in present]:
+        reading.note(key, None)
+
+
+def _read_counts(reading: Reading, at: datetime) -> None:
+    rows = list(reading.pages(CRON, ALSO_INACTIVE, CRON_FIELDS))
+    names = xmlids(reading, CRON, {row_id(row) for row in rows})
+    users = reading.parsed(CRON, rows, lambda row: (row_id(row), link(row, "user_id")))
+    tz = zones(reading, {user for _, user in users if user})
+    zone_of = {one: tz.get(user) for one, user in users if user}
+    for cron in reading.parsed(CRON, rows, lambda row: _cron(row, names[row_id(row)], zone_of.get(row_id(row)))):
+        version = new_version(reading, "cron", cron.cron_id, encode_body(cron))
+        if version is not None:
+            seen_at = max(at, cron.lastcall or at)
+            reading.emit("odoo.cron.counted", f"cron/{cron.cron_id}/{version}", seen_at, cron)
+    for one, _ in list(forget_absent(reading, "cron", {row_id(row) for row in rows})):
+        gone = RecordVanished(model=CRON, record_id=one)
+        reading.emit("odoo.record.vanished", f"cron/{one}/vanished", at, gone)
+        reading.note(f"cron/{one}", None)
+        reading.note(f"xmlid/{CRON}/{one}", None)
+
+
+def _trigger(row: Row) -> CronTrigger:
+    return CronTrigger(
+        trigger_id=row_id(row),
+        cron_id=required_link(row, "cron_id"),
+        call_at=required_instant(row, "call_at"),
+        create_date=instant(row, "create_date"),
+    )
+
+
+def _cron(row: Row, xmlid: str | None, zone: str | None) -> CronCounted:
+    return CronCounted(
+        cron_id=row_id(row),
+        name=required_text(row, "cron_name"),
+        xmlid=xmlid,
+        model=text(row, "model_name"),
+        active=yes(row, "active"),
+        interval_number=integer(row, "interval_number"),
+        interval_type=required_text(row, "interval_type"),
+        timezone=zone,
+        priority=integer(row, "priority"),
+        lastcall=instant(row, "lastcall"),
+        nextcall=instant(row, "nextcall"),
+        failure_count=integer(row, "failure_count"),
+        first_failure_date=instant(row, "first_failure_date"),
+    )

@@ -1,0 +1,169 @@
+"""One poll in the making: rows in, Events and mark changes out. The collections are functions on it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import TypeVar
+
+from exporter.domain.bodies import Body
+from exporter.domain.events import Event
+from exporter.errors import BadRecord
+from exporter.sources.odoo.door import Domain, Door, Missing, NotInstalled, Row
+from exporter.sources.odoo.options import OdooOptions
+from exporter.sources.odoo.rows import row_id
+from exporter.sources.polling import Poll, RefusedRow
+
+Parsed = TypeVar("Parsed")
+ABSENT_FOR = timedelta(minutes=10)
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """What a Source remembers between polls and may forget: nothing that a mark has to hold.
+
+    Attributes:
+        fields: model -> the wanted fields it has.
+        absent: model -> (until when it is not asked again, the sentence why).
+        labels: (model, field) -> (when read, label -> keys).
+    """
+
+    fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    absent: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    labels: dict[tuple[str, str], tuple[datetime, Mapping[str, frozenset[str]]]] = field(default_factory=dict)
+
+
+class Reading:
+    """Reads through the door and gathers what one Poll will say.
+
+    Attributes:
+        began_at: the server's clock when the poll began.
+        marks: the marks as they were, with this poll's changes.
+    """
+
+    def __init__(
+        self, source: str, door: Door, marks: Mapping[str, str], *, options: OdooOptions, memory: Memory
+    ) -> None:
+        self.source = source
+        self.door = door
+        self.options = options
+        self.memory = memory
+        self.marks = dict(marks)
+        self.began_at = door.server_time()
+        self.more = False
+        self.history = False
+        self._before = marks
+        self._events: list[Event] = []
+        self._refused: list[RefusedRow] = []
+        self._missing: list[str] = []
+
+    def poll(self) -> Poll:
+        """What was gathered."""
+        changed = {key: mark for key, mark in self.marks.items() if self._before.get(key) != mark}
+        return Poll(
+            began_at=self.began_at,
+            events=tuple(self._events),
+            mark_changes=changed | dict.fromkeys(self._before.keys() - self.marks.keys()),
+            more=self.more,
+            history=self.history,
+            refused=tuple(self._refused),
+            missing=tuple(self._missing),
+            read_until=None if self.more else self.began_at,
+        )
+
+    def note(self, key: str, mark: str | None) -> None:
+        """Set a mark, or delete it with None."""
+        if mark is None:
+            self.marks.pop(key, None)
+        else:
+            self.marks[key] = mark
+
+    def emit(self, name: str, path: str, at: datetime, body: Body) -> None:
+        """One Event; `path` is its key behind epoch and source."""
+        key = f"{self.marks.get('epoch', '0')}/{self.source}/{path}"
+        self._events.append(Event(source=self.source, key=key, name=name, at=at, seen=self.began_at, body=body))
+
+    def refuse(self, row: str, reason: str) -> None:
+        """Leave one row out, counted."""
+        self._refused.append(RefusedRow(row=row, reason=reason))
+
+    def lacks(self, sentence: str) -> None:
+        """Say what cannot be read here."""
+        if sentence not in self._missing:
+            self._missing.append(sentence)
+
+    def part(self, model: str, read: Callable[[], None]) -> None:
+        """Read one part; when its model is missing, say so, let the rest go on and do not ask again for a while.
+
+        What was read before and is forbidden now fails the poll: a source that lost its sight must not look successful,
+        because missed runs are concluded from successful polls (decision 2).
+        """
+        until, sentence = self.memory.absent.get(model, (self.began_at, ""))
+        if until > self.began_at:
+            self.lacks(sentence)
+            return
+        marks, told = dict(self.marks), len(self._events)
+        try:
+            read()
+        except Missing as missing:
+            if f"read/{model}" in self.marks and not isinstance(missing, NotInstalled):
+                raise
+            self.marks = marks
+            del self._events[told:]
+            self.memory.absent[model] = (self.began_at + ABSENT_FOR, str(missing))
+            self.lacks(str(missing))
+        else:
+            self.note(f"read/{model}", "1")
+            self.memory.absent.pop(model, None)
+
+    def fields(self, model: str, wanted: Sequence[str]) -> tuple[str, ...]:
+        """Those of the wanted fields the model has here (versions and access differ); asked once per process."""
+        if model not in self.memory.fields:
+            known = self.door.call(model, "fields_get", allfields=list(wanted), attributes=["type"])
+            if not isinstance(known, dict):
+                raise BadRecord(f"Odoo's fields_get of {model} is no table of fields.")
+            self.memory.fields[model] = ("id", *(one for one in wanted if one in known))
+        found = self.memory.fields[model]
+        absent = [one for one in wanted if one not in found]
+        if absent:
+            self.lacks(f"{model} has no {', '.join(absent)} here (or the user may not read it): left out.")
+        return found
+
+    def page(self, model: str, domain: Domain, wanted: Sequence[str], *, after: int = 0, limit: int = 0) -> list[Row]:
+        """Rows with ids above `after`, in order of id."""
+        above: Domain = [*domain, ["id", ">", after]] if after else domain
+        return self.door.search_read(model, above, self.fields(model, wanted), limit=limit or self.options.page)
+
+    def pages(self, model: str, domain: Domain, wanted: Sequence[str]) -> Iterator[Row]:
+        """Every row; not for models that filter after the limit (mail.message), where a short page is not the end."""
+        after, full = 0, True
+        while full:
+            rows = self.page(model, domain, wanted, after=after)
+            yield from rows
+            full = len(rows) >= self.options.page
+            after = row_id(rows[-1]) if rows else 0
+
+    def parsed(self, model: str, rows: Iterator[Row] | Sequence[Row], parse: Callable[[Row], Parsed]) -> list[Parsed]:
+        """The rows as `parse` makes them; a row it refuses is left out and counted."""
+        good: list[Parsed] = []
+        for row in rows:
+            try:
+                good.append(parse(row))
+            except BadRecord as bad:
+                self.refuse(f"{model},{row.get('id')!r:.20}", str(bad))
+        return good
+
+
+def digest(content: bytes) -> str:
+    """16 hex digits that change when the content does."""
+    return blake2b(content, digest_size=8).hexdigest()
+
+
+def second(at: datetime) -> int:
+    """Whole seconds since 1970."""
+    return int(at.timestamp())
+
+
+def from_second(mark: str) -> datetime:
+    """The aware UTC datetime of a mark made with `second`."""
+    return datetime.fromtimestamp(int(mark), UTC)

@@ -1,0 +1,129 @@
+"""A value of a row as Odoo's RPC gives it (False for empty, bare ids, UTC text dates) -> a typed one, or BadRecord."""
+
+from datetime import UTC, datetime
+
+from exporter.domain.redact import plain
+from exporter.errors import BadRecord
+from exporter.sources.odoo.door import JSON, Row
+
+_STAMP = "%Y-%m-%d %H:%M:%S"
+_STAMP_LENGTH = 19
+
+
+def integer(row: Row, field: str) -> int:
+    """A whole number; an empty one is 0."""
+    value = row.get(field, False)
+    if isinstance(value, int):
+        return int(value)
+    raise _wrong(row, field, "a whole number")
+
+
+def row_id(row: Row) -> int:
+    """The row's id, above 0."""
+    found = integer(row, "id")
+    if found <= 0:
+        raise _wrong(row, "id", "an id")
+    return found
+
+
+def number(row: Row, field: str) -> float | None:
+    """A number, None when empty."""
+    value = row.get(field, False)
+    if value is False or value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise _wrong(row, field, "a number")
+
+
+def yes(row: Row, field: str) -> bool:
+    """A boolean."""
+    value = row.get(field, False)
+    if isinstance(value, bool):
+        return value
+    raise _wrong(row, field, "true or false")
+
+
+def text(row: Row, field: str) -> str | None:
+    """Text on one line, clipped, control characters escaped; None when empty."""
+    value = row.get(field, False)
+    if value is False or value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return plain(value)
+    raise _wrong(row, field, "a text")
+
+
+def required_text(row: Row, field: str) -> str:
+    """Text that must be there."""
+    found = text(row, field)
+    if found is None:
+        raise _wrong(row, field, "a text")
+    return found
+
+
+def instant(row: Row, field: str) -> datetime | None:
+    """A datetime, aware UTC, in whole seconds as RPC gives it; None when empty."""
+    value = row.get(field, False)
+    if value is False or value is None:
+        return None
+    if isinstance(value, str) and len(value) >= _STAMP_LENGTH:
+        try:
+            return datetime.strptime(value[:_STAMP_LENGTH], _STAMP).replace(tzinfo=UTC)
+        except ValueError:
+            pass
+    raise _wrong(row, field, "a date and time")
+
+
+def required_instant(row: Row, field: str) -> datetime:
+    """A datetime that must be there."""
+    found = instant(row, field)
+    if found is None:
+        raise _wrong(row, field, "a date and time")
+    return found
+
+
+def link(row: Row, field: str) -> int | None:
+    """The id behind a many2one: bare as `load=None` gives it, or the first of [id, name]; None when empty."""
+    value = row.get(field, False)
+    if isinstance(value, list) and value:
+        value = value[0]
+    if value is False or value is None or value == 0:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise _wrong(row, field, "a record")
+
+
+def required_link(row: Row, field: str) -> int:
+    """The id behind a many2one that must be set."""
+    found = link(row, field)
+    if found is None:
+        raise _wrong(row, field, "a record")
+    return found
+
+
+def links(row: Row, field: str) -> tuple[int, ...]:
+    """The ids of a many2many, sorted."""
+    value = row.get(field, False)
+    if value is False or value is None:
+        return ()
+    if isinstance(value, list):
+        return tuple(sorted(_whole(row, field, one) for one in value))
+    raise _wrong(row, field, "a list of records")
+
+
+def stamp(at: datetime) -> str:
+    """A datetime as a domain wants it: UTC, whole seconds (Odoo drops the rest)."""
+    return at.astimezone(UTC).strftime(_STAMP)
+
+
+def _whole(row: Row, field: str, value: JSON) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise _wrong(row, field, "a list of records")
+
+
+def _wrong(row: Row, field: str, expected: str) -> BadRecord:
+    """The value itself is not shown: it may be anybody's."""
+    return BadRecord(f"{field} of row {row.get('id')!r:.20} is {type(row.get(field)).__name__}, not {expected}.")

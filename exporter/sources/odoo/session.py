@@ -1,0 +1,159 @@
+"""The door of Odoo 14 to 18 (and later, where /jsonrpc is still served): odoorpc, logged in with an API key."""
+
+import http.client
+import logging
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import IO, NoReturn
+from urllib.parse import urlsplit
+
+import odoorpc
+import odoorpc.error
+
+from exporter.clock import Clock, SystemClock
+from exporter.errors import SourceDown, SourceError
+from exporter.sources.odoo.door import JSON, Access, Domain, Row, fault, require_read, rows_of, search_arguments
+from exporter.sources.odoo.json2 import version_of
+from exporter.sources.odoo.server_clock import ServerClock
+
+# odoorpc writes every call with its arguments to this logger at DEBUG: the API key is one of them.
+logging.getLogger("odoorpc").setLevel(logging.WARNING)
+
+# What JSON-2 would have answered for the classes Odoo names in a JSON-RPC error.
+_STATUS = {
+    "odoo.exceptions.AccessDenied": HTTPStatus.UNAUTHORIZED,
+    "odoo.exceptions.AccessError": HTTPStatus.FORBIDDEN,
+}
+# odoorpc takes every answer for Odoo's: what is something else fails somewhere inside it.
+_BROKEN = (OSError, http.client.HTTPException, ValueError, LookupError, TypeError, AttributeError)
+
+
+class SessionDoor:
+    """One odoorpc session; it logs in at the first call and again after a refused key."""
+
+    def __init__(self, access: Access, clock: Clock | None = None) -> None:
+        """Keep the access; nothing is sent yet."""
+        self._access = access
+        self._server = ServerClock(clock or SystemClock())
+        self._heard = _Hear(self._server)
+        self._odoo: odoorpc.ODOO | None = None
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect(), self._heard)
+
+    def call(self, model: str, method: str, **named: JSON) -> JSON:
+        """See Door."""
+        require_read(model, method)
+        positional = [named.pop("ids")] if "ids" in named else []
+        try:
+            return self._logged_in().execute_kw(model, method, positional, named)  # type: ignore[no-any-return]
+        except odoorpc.error.RPCError as refused:
+            self._refuse(refused, model)
+        except _BROKEN as broken:
+            raise self._down(broken, model) from None
+
+    def search_read(
+        self, model: str, domain: Domain, fields: Sequence[str], *, order: str = "id", limit: int | None = None
+    ) -> list[Row]:
+        """See Door."""
+        return rows_of(self.call(model, "search_read", **search_arguments(domain, fields, order, limit)), model)
+
+    def server_time(self) -> datetime:
+        """See Door; asks for the version once when no answer came yet."""
+        if not self._server.heard:
+            self.version()
+        return self._server.now()
+
+    def version(self) -> tuple[int, int]:
+        """See Door."""
+        try:
+            answer: JSON = self._connected().json("/web/webclient/version_info", {})["result"]
+        except odoorpc.error.RPCError as refused:
+            self._refuse(refused, "version_info")
+        except _BROKEN as broken:
+            raise self._down(broken, "version_info") from None
+        return version_of(answer)
+
+    def _connected(self) -> odoorpc.ODOO:
+        """The session, made at first use: the version is given, so that making it sends nothing."""
+        if self._odoo is None:
+            parts = urlsplit(self._access.base)
+            secure = parts.scheme == "https"
+            self._odoo = odoorpc.ODOO(
+                parts.hostname,
+                protocol="jsonrpc+ssl" if secure else "jsonrpc",
+                port=parts.port or (443 if secure else 80),
+                timeout=self._access.timeout,
+                version="14.0",
+                opener=self._opener,
+            )
+        return self._odoo
+
+    def _logged_in(self) -> odoorpc.ODOO:
+        odoo = self._connected()
+        if odoo._env is None:  # noqa: SLF001 (odoorpc has no public way to ask; `env` raises)
+            odoo.login(self._access.database, self._access.user, self._access.key.reveal())
+        return odoo
+
+    def _refuse(self, refused: odoorpc.error.RPCError, model: str) -> NoReturn:
+        """Turn odoorpc's error into ours; its `info` holds a traceback (`debug`) and is dropped."""
+        name, said = _named(refused)
+        status = _STATUS.get(
+            name, HTTPStatus.NOT_FOUND if "doesn't exist" in said else HTTPStatus.INTERNAL_SERVER_ERROR
+        )
+        if status == HTTPStatus.UNAUTHORIZED:
+            self._odoo = None
+        said = said.replace("doesn't exist", "does not exist")
+        raise fault(status, name, said, model=model, access=self._access) from None
+
+    def _down(self, broken: Exception, model: str) -> SourceError:
+        """No answer of Odoo's: by its status if it had one. The connection is closed, odoorpc leaves it open."""
+        self._heard.close()
+        if isinstance(broken, urllib.error.HTTPError):
+            broken.close()
+            return fault(broken.code, "", "", model=model, access=self._access)
+        return SourceDown(f"Odoo at {self._access.base} did not answer as Odoo does ({type(broken).__name__}).")
+
+
+class _Hear(urllib.request.BaseHandler):
+    """Passes the Date header of every answer on: odoorpc itself drops the headers."""
+
+    handler_order = 0
+
+    def __init__(self, server: ServerClock) -> None:
+        self._server = server
+        self._latest: http.client.HTTPResponse | None = None
+
+    def http_response(
+        self, _request: urllib.request.Request, response: http.client.HTTPResponse
+    ) -> http.client.HTTPResponse:
+        """Hear it and let the answer go on."""
+        self._server.hear(response.headers.get("Date"))
+        self._latest = response
+        return response
+
+    def close(self) -> None:
+        """Close the latest answer, which may have been left half read."""
+        if self._latest is not None:
+            self._latest.close()
+
+    https_response = http_response
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an error: following it would carry the key to another host."""
+
+    def redirect_request(  # noqa: PLR0917 (urllib's own signature)
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: object, newurl: str
+    ) -> None:
+        """Never a new request."""
+        _ = (req, fp, code, msg, headers, newurl)
+
+
+def _named(refused: odoorpc.error.RPCError) -> tuple[str, str]:
+    """(class name, message) of Odoo's error; a login with a wrong key has no class, odoorpc words it itself."""
+    found = refused.info.get("data") if isinstance(refused.info, dict) else None
+    if isinstance(found, dict):
+        return str(found.get("name", "")), str(found.get("message", ""))
+    return "odoo.exceptions.AccessDenied", str(refused)

@@ -1,0 +1,80 @@
+"""mail.tracking.value and the message behind it: who moved a document's state when, from what to what."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from exporter.domain.bodies import FieldChanged, MessagePosted
+from exporter.sources.odoo.door import Domain, Row
+from exporter.sources.odoo.labels import key_of
+from exporter.sources.odoo.messages import messages
+from exporter.sources.odoo.options import Approval
+from exporter.sources.odoo.reading import Reading, from_second, second
+from exporter.sources.odoo.rows import required_instant, required_link, row_id, stamp, text
+from exporter.sources.odoo.tail import read_tail, write_tail
+
+MODEL = "mail.tracking.value"
+FIELDS = ("mail_message_id", "old_value_char", "new_value_char", "create_date")
+Change = tuple[int, int, str | None, str | None, datetime]
+
+
+def read_tracking(reading: Reading, approval: Approval) -> None:
+    """Changes of one model's state field behind its tail."""
+    part = f"tracking/{approval.model}/{approval.state_field}"
+    if f"start/{part}" not in reading.marks:
+        start = reading.began_at - timedelta(days=reading.options.history_days)
+        reading.note(f"start/{part}", str(second(start)))
+    tail = read_tail(reading.marks.get(f"tail/{part}"))
+    raw = reading.page(MODEL, _wanted(reading, approval, part), FIELDS, after=tail.after)
+    changes = reading.parsed(MODEL, raw, _change)
+    _tell(reading, approval, [change for change in changes if change[0] not in tail.seen])
+    tail = tail.told(row_id(row) for row in raw)
+    reached = row_id(raw[-1]) if len(raw) >= reading.options.page else 0
+    page = [(change[0], change[4]) for change in changes]
+    tail = tail.read(page, reached=reached, now=reading.began_at, overlap=reading.options.overlap)
+    reading.note(f"tail/{part}", write_tail(tail))
+    if reached:
+        reading.more = reading.history = True
+
+
+def _wanted(reading: Reading, approval: Approval, part: str) -> Domain:
+    # By the field, not by mail_message_id.model: that one is silently cut to readable messages.
+    start = from_second(reading.marks[f"start/{part}"])
+    return [
+        ["field_id.model", "=", approval.model],
+        ["field_id.name", "=", approval.state_field],
+        ["create_date", ">=", stamp(start)],
+    ]
+
+
+def _tell(reading: Reading, approval: Approval, changes: Sequence[Change]) -> None:
+    found = messages(reading, "id", sorted({message for _, message, *_ in changes}))
+    by_id = {message.message_id: message for message in found}
+    for one, message_id, old, new, _ in changes:
+        message = by_id.get(message_id)
+        if message is None:
+            reading.refuse(f"{MODEL},{one}", f"Its message cannot be read: let the user read {approval.model}.")
+            continue
+        body = _body(reading, approval, message, (one, old, new))
+        reading.emit("odoo.field.changed", f"tracking/{one}", message.date, body)
+
+
+def _body(
+    reading: Reading, approval: Approval, message: MessagePosted, change: tuple[int, str | None, str | None]
+) -> FieldChanged:
+    one, old, new = change
+    return FieldChanged(
+        tracking_id=one,
+        message_id=message.message_id,
+        model=message.model,
+        record_id=message.record_id,
+        field=approval.state_field,
+        old=key_of(reading, approval.model, approval.state_field, old),
+        new=key_of(reading, approval.model, approval.state_field, new),
+        author=message.author,
+        subtype=message.subtype,
+    )
+
+
+def _change(row: Row) -> Change:
+    old, new = text(row, "old_value_char"), text(row, "new_value_char")
+    return row_id(row), required_link(row, "mail_message_id"), old, new, required_instant(row, "create_date")
