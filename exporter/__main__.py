@@ -1,0 +1,5 @@
+"""`python -m exporter` is `odoo-otel`."""
+
+from exporter.cli import main
+
+main()
