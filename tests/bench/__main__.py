@@ -1,0 +1,140 @@
+"""`python -m tests.bench [key ...]`: every figure beside its target and its peer, as a table and as bench.json.
+
+A ratio is of two figures of the same run and gates: missed, the exit code is 1. A floor is an absolute figure, which
+depends on the machine and its neighbours: it is printed and said, and gates nothing.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tests.bench import bench_kernel, bench_store, bench_telemetry
+
+OUT = Path(__file__).resolve().parents[2] / "bench.json"
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """One line of the table.
+
+    Attributes:
+        key: its name in bench.json; the peer's figure is `<key>_peer`.
+        floor: what the figure must reach; `ratio`: how many times better than the peer it must be.
+        better: whether more is better (per second) or less (seconds).
+    """
+
+    key: str
+    what: str
+    run: Callable[[], Figures]
+    floor: float | None = None
+    ratio: float | None = None
+    better: Literal["more", "less"] = "more"
+
+    def times(self, found: Figures) -> float | None:
+        """How many times better than the peer."""
+        if self.ratio is None:
+            return None
+        ours, peer = found[self.key], found[f"{self.key}_peer"]
+        return ours / peer if self.better == "more" else peer / ours
+
+
+BENCHMARKS = (
+    Benchmark(
+        key="spans_vs_sdk",
+        what="Run -> encoded span, 11 attributes, spans/s of CPU; peer: SDK tracer, BatchSpanProcessor, encoder",
+        run=bench_telemetry.spans_vs_sdk,
+        ratio=6,
+    ),
+    Benchmark(
+        key="spans_per_s",
+        what="Event -> folded -> encoded span rows, spans/s of CPU",
+        run=bench_kernel.spans_per_s,
+        floor=30_000,
+    ),
+    Benchmark(
+        key="durable_events_per_s",
+        what="append, read, fold, Commit with outbox: scheduled actions, events/s of wall time",
+        run=bench_kernel.durable_events_per_s,
+        floor=10_000,
+    ),
+    Benchmark(
+        key="durable_events_per_s_records",
+        what="the same: purchases with tier reviews",
+        run=bench_kernel.durable_events_per_s_records,
+        floor=5_000,
+    ),
+    Benchmark(
+        key="append_rows_per_s",
+        what="durable append, 100 per commit, rows/s; peer: one row per commit",
+        run=bench_store.append_rows_per_s,
+        floor=20_000,
+        ratio=8,
+    ),
+    Benchmark(
+        key="scrape_36k_s",
+        what="CPU seconds of one scrape of 36,000 lines; peer: prometheus_client",
+        run=bench_telemetry.scrape_36k,
+        ratio=4,
+        better="less",
+    ),
+)
+
+
+def number(figure: float | None) -> str:
+    """A figure as the table shows it."""
+    if figure is None:
+        return "-"
+    return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
+
+
+def verdict(line: Benchmark, found: Figures) -> str:
+    """`ok`, `MISSED` (a ratio: gates) or `below` (a floor: said)."""
+    times = line.times(found)
+    if times is not None and line.ratio is not None and times < line.ratio:
+        return "MISSED"
+    return "below" if line.floor is not None and found[line.key] < line.floor else "ok"
+
+
+def row(line: Benchmark, found: Figures, seconds: float) -> str:
+    """One printed line."""
+    must = " and ".join(
+        text
+        for text in (
+            f">= {number(line.floor)}" if line.floor else "",
+            f">= {number(line.ratio)}x" if line.ratio else "",
+        )
+        if text
+    )
+    times = line.times(found)
+    peer = f"{number(found.get(line.key + '_peer'))} ({times:.1f}x)" if times else "-"
+    return (
+        f"{line.key:30} {number(found[line.key]):>10} {peer:>16}  {must:20} {verdict(line, found):7} {seconds:4.0f} s"
+    )
+
+
+def main(wanted: list[str]) -> int:
+    """Run what is wanted and print it; nothing named: everything, and write bench.json. 1 when a ratio was missed."""
+    figures: dict[str, float] = {}
+    missed = False
+    print(f"{'key':30} {'figure':>10} {'peer':>16}  {'must reach':20}")
+    for line in BENCHMARKS:
+        if wanted and line.key not in wanted:
+            continue
+        began = time.perf_counter()
+        found = line.run()
+        figures |= found
+        missed |= verdict(line, found) == "MISSED"
+        print(f"{row(line, found, time.perf_counter() - began)}\n    {line.what}", flush=True)
+    if not wanted:
+        OUT.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    print(f"{'a ratio was MISSED' if missed else 'every ratio holds'}{'' if wanted else f'; figures in {OUT.name}'}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

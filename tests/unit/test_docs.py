@@ -1,0 +1,54 @@
+"""The generated pages of docs/ are those of the code, and what is written by hand names things that exist."""
+
+import importlib.util
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HAND_WRITTEN = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+
+
+def generated() -> Mapping[str, Callable[[], str]]:
+    """The table of pages of .ci/pages.py."""
+    spec = importlib.util.spec_from_file_location("pages", ROOT / ".ci/pages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Mapping[str, Callable[[], str]] = module.PAGES
+    return found
+
+
+@pytest.mark.parametrize("name", ["configuration.md", "events.md", "metrics.md"])
+def test_the_page_is_what_the_code_says(name: str) -> None:
+    """A setting, an event or an instrument that changes shows in its page; `make docs` writes it."""
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == generated()[name]()
+
+
+def test_every_generated_page_is_compared() -> None:
+    """No page is generated that this file does not compare."""
+    assert sorted(generated()) == ["configuration.md", "events.md", "metrics.md"]
+
+
+@pytest.mark.parametrize("page", HAND_WRITTEN, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link to a file of this repository names one that exists."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_tests_named_in_the_readme_exist() -> None:
+    """Every promise names a test; the file, and the function in it, are there."""
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (ROOT / "README.md").read_text(encoding="utf-8"))
+    missing = [
+        (path, function)
+        for path, function in named
+        if not (ROOT / path).exists() or f"def {function}" not in (ROOT / path).read_text(encoding="utf-8")
+    ]
+
+    assert named
+    assert missing == []

@@ -1,0 +1,83 @@
+"""docs/ids.md: the programs on the page give the ids that we give."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.domain import ids
+from exporter.domain.tenants import Tenant
+
+ROOT = Path(__file__).parents[2]
+VECTORS: list[dict[str, str]] = json.loads((ROOT / "tests/data/ids.json").read_text(encoding="utf-8"))
+PAGE = (ROOT / "docs/ids.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+NAMES = [vector["name"] for vector in VECTORS]
+
+OtelId = Callable[..., str]
+
+
+def arguments(vector: dict[str, str]) -> list[tuple[Any, ...]]:
+    """What an `otel_id` of the page is called with for the trace id and for the span id."""
+    where = (vector["uuid"], vector["environment"], vector["model"], vector["record_id"])
+    return [(16, *where, vector["trace_key"], "trace"), (8, *where, vector["run_key"], vector["role"])]
+
+
+def program(number: int) -> OtelId:
+    """The `otel_id` of the page's n-th Python program."""
+    names: dict[str, Any] = {}
+    exec(PROGRAMS[number], names)  # noqa: S102 the page is ours
+    found: OtelId = names["otel_id"]
+    return found
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=NAMES)
+def test_our_ids_are_those_of_the_vectors(vector: dict[str, str]) -> None:
+    """The ids other programs rely on do not change: empty, long and non-ASCII fields included (feature 104)."""
+    tenant = Tenant(name="x", database="x", uuid=vector["uuid"], environment=vector["environment"])
+    run = (vector["model"], vector["record_id"], vector["run_key"])
+
+    assert ids.trace_id(tenant, vector["model"], vector["record_id"], vector["trace_key"]).hex() == vector["trace_id"]
+    assert ids.span_id(tenant, run, vector["role"]).hex() == vector["span_id"]
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["hashlib", "server action"])
+@pytest.mark.parametrize("vector", VECTORS, ids=NAMES)
+def test_the_python_programs_of_the_page_agree(number: int, vector: dict[str, str]) -> None:
+    """Ten lines with hashlib, and the server action's own BLAKE2b, give every vector."""
+    assert [program(number)(*call) for call in arguments(vector)] == [vector["trace_id"], vector["span_id"]]
+
+
+def test_the_server_action_uses_nothing_safe_eval_forbids() -> None:
+    """No import, no attribute set, no inner function with outer variables, no underscore name (Odoo 19's safe_eval)."""
+    code = compile(PROGRAMS[1], "action", "exec")
+    functions = [constant for constant in code.co_consts if hasattr(constant, "co_freevars")]
+
+    assert not re.search(r"import|__|\._|\.\w+ = ", PROGRAMS[1])
+    assert all(not function.co_freevars and not function.co_cellvars for function in functions)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed here")
+def test_the_n8n_program_agrees() -> None:
+    """The Code node's JavaScript gives every vector, without an import."""
+    script = PAGE.split("```javascript\n")[1].split("```")[0]
+    calls = [call for vector in VECTORS for call in arguments(vector)]
+    script += f"\nconsole.log(JSON.stringify({json.dumps(calls)}.map((call) => otelId(...call))));"
+
+    done = subprocess.run(["node", "-"], input=script, capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stdout) == [vector[size] for vector in VECTORS for size in ("trace_id", "span_id")]
+    assert "require" not in script
+
+
+def test_a_short_cut_of_blake2b512_is_another_value() -> None:
+    """Cutting a 64-byte digest to 16 bytes, which is all Node's crypto could do, does not give the id."""
+    person = ids.PERSON.ljust(16, b"\0")
+
+    assert blake2b(b"x", digest_size=16, person=person).digest() != blake2b(b"x", person=person).digest()[:16]
