@@ -19,7 +19,7 @@ from exporter.errors import ConfigError, SourceDown, StoreBroken, StoreError
 from exporter.fold.records import REVIEW
 from exporter.fold.subjects import Flow
 from exporter.fold.workflows import Workflow, parse
-from exporter.loops.folding import Folding, FoldingOptions, TooManyRefused
+from exporter.loops.folding import Folding, FoldingOptions, TooManyRefused, spare_the_collector
 from exporter.loops.lane import LaneOptions
 from exporter.loops.repeating import Repeating
 from exporter.loops.sending import Sending, SendingOptions
@@ -106,6 +106,7 @@ class Service:
 
     def start(self) -> None:
         """Begin to poll, fold, send and answer."""
+        spare_the_collector()
         self.web.start()
         self.sending.start()
         self.folding.start()
@@ -194,9 +195,7 @@ class Service:
         """A database answered for the first time: from now on its Events are folded under its name and ids."""
         one = self._watched[tenant.name]
         flow = Flow(tenant=tenant, workflows=self._workflows)
-        self._foldings[tenant.name] = Folding(
-            ledger=self.store, flow=flow, clock=one.clock, options=one.folding
-        )
+        self._foldings[tenant.name] = Folding(ledger=self.store, flow=flow, clock=one.clock, options=one.folding)
         self._tenants[tenant.name] = tenant
         log.info("%s is Odoo %s, uuid %s", tenant.name, tenant.version or "(simulated)", tenant.uuid)
 

@@ -6,6 +6,7 @@ role. Trace: 16 bytes, run key = the Run's trace key, role "trace". Span: 8 byte
 the root. Test vectors: tests/data/ids.json.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -23,24 +24,46 @@ def field(text: str) -> bytes:
     return len(raw).to_bytes(4, "big") + raw
 
 
+_TRACE = field("trace")
+_role = lru_cache(maxsize=1024)(field)
+
+
+@lru_cache(maxsize=1024)
+def _record(model: str, record_id: str) -> bytes:
+    return field(model) + field(record_id)
+
+
 @lru_cache(maxsize=4096)
 def _prefix(uuid: str, environment: str, size: int) -> "blake2b":
     return blake2b(field(SCHEME) + field(uuid) + field(environment), digest_size=size, person=_PADDED_PERSON)
 
 
-def _digest(tenant: Tenant, rest: bytes, size: int) -> bytes:
-    state = _prefix(tenant.uuid, tenant.environment, size).copy()
-    state.update(rest)
-    found = state.digest()
-    return found if any(found) else b"\x01" * size  # all-zero ids are invalid in W3C Trace Context
+def _whole(digest: bytes) -> bytes:
+    """A digest that may be an id: all-zero ones are invalid in W3C Trace Context."""
+    return digest if any(digest) else b"\x01" * len(digest)
 
 
 def trace_id(tenant: Tenant, model: str, record_id: str, trace_key: str) -> bytes:
     """The 16-byte trace id of a Run."""
-    return _digest(tenant, field(model) + field(record_id) + field(trace_key) + field("trace"), 16)
+    state = _prefix(tenant.uuid, tenant.environment, 16).copy()
+    state.update(_record(model, record_id) + field(trace_key) + _TRACE)
+    return _whole(state.digest())
+
+
+def span_ids(tenant: Tenant, run: tuple[str, str, str]) -> Callable[[str], bytes]:
+    """From a role to the 8-byte id of that span of the Run (model, record id, run key), hashed once for all roles."""
+    model, record_id, key = run
+    state = _prefix(tenant.uuid, tenant.environment, 8).copy()
+    state.update(_record(model, record_id) + field(key))
+
+    def of(role: str) -> bytes:
+        one = state.copy()
+        one.update(_role(role))
+        return _whole(one.digest())
+
+    return of
 
 
 def span_id(tenant: Tenant, run: tuple[str, str, str], role: str = ROOT) -> bytes:
     """The 8-byte id of one span of the Run (model, record id, run key)."""
-    model, record_id, key = run
-    return _digest(tenant, field(model) + field(record_id) + field(key) + field(role), 8)
+    return span_ids(tenant, run)(role)

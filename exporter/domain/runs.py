@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from msgspec import Struct
+
 Result = Literal["success", "failure", "error", "timeout", "cancellation", "skip", "partial", "unknown"]
 BAD: frozenset[str] = frozenset({"failure", "error", "timeout"})  # the only results that make a span an error
 WaitKind = Literal["queue", "human", "external"]
@@ -14,8 +16,7 @@ Scalar = str | bool | int | float
 Attributes = tuple[tuple[str, Scalar], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True, gc=False):
     """Why something ended badly; `message` is masked, `fingerprint` is of the masked text."""
 
     type: str
@@ -26,8 +27,7 @@ class Failure:
     fingerprint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLink:
+class RunLink(Struct, frozen=True, kw_only=True, gc=False):
     """A Run elsewhere that this one belongs to: enough to compute its ids. `reason` becomes `odoo.link.reason`."""
 
     reason: str
@@ -37,8 +37,7 @@ class RunLink:
     trace_key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True, gc=False):
     """A part of a Run. `role` is its path inside the Run (`attempt/2`) and the last field of its span id."""
 
     role: str
@@ -51,8 +50,7 @@ class Step:
     attributes: Attributes = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True, gc=False):
     """One execution.
 
     Attributes:

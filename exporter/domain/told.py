@@ -1,8 +1,13 @@
-"""What is said of a Run, before it is encoded: spans, log records, measurements, observations. All plain values."""
+"""What is said of a Run, before it is encoded: spans, log records, measurements, observations. All plain values.
 
-from dataclasses import dataclass
+Structs and not dataclasses: some twenty of them are made for every Run, and a Struct costs a quarter
+(docs/decisions/0003-structs-for-told.md).
+"""
+
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from exporter.domain.runs import Attributes
 
@@ -11,8 +16,7 @@ Severity = Literal["info", "warn", "error"]
 Labels = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpanLink:
+class SpanLink(Struct, frozen=True, kw_only=True, gc=False):
     """A link to another span: 16 and 8 bytes."""
 
     trace_id: bytes
@@ -20,8 +24,7 @@ class SpanLink:
     attributes: Attributes = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(Struct, frozen=True, kw_only=True, gc=False):
     """One finished span. `error` non-empty makes its status Error with that description, else it is Unset.
 
     Attributes:
@@ -44,8 +47,7 @@ class Span:
     links: tuple[SpanLink, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogRecord:
+class LogRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One log event: `event_name` says which, `body` is one sentence, trace and span id may be b""."""
 
     event_name: str
@@ -59,16 +61,14 @@ class LogRecord:
     span_id: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exemplar:
+class Exemplar(Struct, frozen=True, kw_only=True, gc=False):
     """The trace that a measurement came from."""
 
     trace_id: bytes
     span_id: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class Measurement(Struct, frozen=True, kw_only=True, gc=False):
     """One number for one instrument of telemetry/metrics.py; the tenant's labels are added there.
 
     Attributes:
@@ -85,9 +85,8 @@ class Measurement:
     exemplar: Exemplar | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """One number of one Run, for the detectors: `series` names what is measured of what (`cron.duration/base.autovacuum`)."""
+class Observation(Struct, frozen=True, kw_only=True, gc=False):
+    """One number of one Run, for the detectors; `series` says of what: `cron.duration/base.autovacuum_job`."""
 
     series: str
     run: str
@@ -95,8 +94,7 @@ class Observation:
     value: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Struct, frozen=True, kw_only=True, gc=False):
     """Everything said at once."""
 
     spans: tuple[Span, ...] = ()

@@ -1,12 +1,12 @@
 """One Subject, some Events: insert the facts, cut what is over, say what was made true and which Timers are wanted."""
 
-from bisect import insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.domain.events import Event
 from exporter.domain.runs import Run, Step, Timer
@@ -19,16 +19,14 @@ SETTLE, STARTED = "settle", "started"
 _MEMORIES = {name: msgspec.json.Decoder(kind.memory).decode for name, kind in KINDS.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Late:
+class Late(Struct, frozen=True, kw_only=True, gc=False):
     """A fact of a Run that was told already."""
 
     run: str
     event: Event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advanced:
+class Advanced(Struct, frozen=True, kw_only=True, gc=False):
     """What became of a Subject.
 
     Attributes:
@@ -74,15 +72,14 @@ def advance(subject: Subject, events: Sequence[Event], flow: Flow, read_until: d
     marker = cut.open is not None and STARTED in fired and mark(cut.open, STARTED) not in told
     if cut.open is not None:
         told |= {mark(cut.open, step.role) for step in fresh} | ({mark(cut.open, STARTED)} if marker else set())
-    due = {name: at for name, at in subject.due.items() if name not in fired}
-    wanted = _wanted(cut, due, told, kind)
+    wanted = _wanted(cut, told, kind)
     return Advanced(
         subject=replace(subject, facts=cut.facts, memory=cut.memory, until=until, told=told, due=wanted),
         closed=tuple((run, subject.told) for run in cut.closed),
         fresh=fresh,
         marker=marker,
         open=cut.open,
-        late=late,
+        late=late + tuple(Late(run=f"{subject.key}#{key}", event=event) for key, event in cut.late),
     )
 
 
@@ -107,9 +104,10 @@ def _insert(subject: Subject, events: Sequence[Event], kind: Kind[Any]) -> tuple
         known.add((event.source, event.key))
         run = kind.late(event, subject.memory)
         if run is None:
-            insort(facts, event, key=order)
+            facts.append(event)
         else:
             late.append(Late(run=f"{subject.key}#{run}", event=event))
+    facts.sort(key=order)
     return facts, tuple(late)
 
 
@@ -138,12 +136,12 @@ def _fresh(cut: Cut[Any], until: datetime, told: frozenset[str]) -> tuple[Step, 
     return tuple(step for step, end in _untold(cut, told) if end <= until)
 
 
-def _wanted(cut: Cut[Any], due: dict[str, datetime], told: frozenset[str], kind: Kind[Any]) -> dict[str, datetime]:
-    """The Timers this state needs: one that is set stays, so that new facts never push it away."""
+def _wanted(cut: Cut[Any], told: frozenset[str], kind: Kind[Any]) -> dict[str, datetime]:
+    """The Timers this state needs, due at the first mark that changes it: a cut in between would say no more."""
     wanted: dict[str, datetime] = {}
     ends = [end for _, end in _untold(cut, told)] + ([cut.ready_at] if cut.ready_at else [])
     if ends:
-        wanted[SETTLE] = due.get(SETTLE) or max(ends) + kind.settle
+        wanted[SETTLE] = min(ends) + kind.settle
     if cut.open is not None and mark(cut.open, STARTED) not in told:
         wanted[STARTED] = cut.open.started_at + LONG
     return wanted

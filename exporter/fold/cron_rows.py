@@ -4,19 +4,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from exporter.domain.bodies import CronProgress
+from msgspec import Struct
+
+from exporter.domain.bodies import CronProgress, RecordVanished
 from exporter.domain.events import Event
 
 ADJACENT = timedelta(seconds=1)  # the next row of a loop is created milliseconds later; RPC shows whole seconds
+STUCK = 3  # from this timed_out_counter on, and with nothing done, Odoo does not start the action but counts a failure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """Consecutive rows of one run; `crashed` when a newer row exists though this one never ended."""
+class Execution(Struct, frozen=True, kw_only=True, gc=False):
+    """Consecutive rows of one run.
+
+    Attributes:
+        crashed: it never ended: a newer row exists, its row was purged, or Odoo counted its time-outs as a failure.
+        newer_at: when that was certain; None where its last row says so.
+        stuck: the highest timed_out_counter of its last row.
+    """
 
     rows: tuple[CronProgress, ...]
     crashed: bool = False
     newer_at: datetime | None = None
+    stuck: int = 0
 
     @property
     def key(self) -> str:
@@ -37,7 +46,7 @@ class Execution:
     def end(self) -> datetime:
         """When the last row was written; never before its start."""
         last = self.rows[-1]
-        return max(last.write_date, last.create_date)
+        return max(last.write_date, last.create_date, self.start)
 
     @property
     def left_over(self) -> bool:
@@ -45,28 +54,51 @@ class Execution:
         return self.rows[-1].remaining > 0
 
 
+@dataclass(slots=True)
+class _Row:
+    """What the versions of one row say: the most advanced one, the highest counter, when it vanished."""
+
+    newest: CronProgress
+    counter: int = 0
+    gone_at: datetime | None = None
+
+    @property
+    def reset(self) -> bool:
+        """Whether Odoo set the counter back later, when it gave up on the action (raw SQL: nothing else changed)."""
+        row = self.newest
+        return (
+            self.counter >= STUCK and row.timed_out_counter == 0 and not row.done and row.write_date <= row.create_date
+        )
+
+
 def executions(events: Iterable[Event]) -> list[Execution]:
     """Executions in the order of their row ids, from any versions of any rows."""
-    rows = _newest(events)
-    groups: list[list[CronProgress]] = []
-    for row in rows:
-        if groups and _continues(groups[-1][-1], row):
+    groups: list[list[_Row]] = []
+    for row in _rows(events):
+        if groups and _continues(groups[-1][-1].newest, row.newest):
             groups[-1].append(row)
         else:
             groups.append([row])
     return [_execution(group, groups[place + 1 :]) for place, group in enumerate(groups)]
 
 
-def _newest(events: Iterable[Event]) -> list[CronProgress]:
-    """The most advanced version of each row, by row id."""
-    found: dict[int, CronProgress] = {}
+def _rows(events: Iterable[Event]) -> list[_Row]:
+    """Every row by its id."""
+    found: dict[int, _Row] = {}
+    gone: list[tuple[int | None, datetime]] = []
     for event in events:
-        row = event.body
-        if not isinstance(row, CronProgress):
+        body = event.body
+        if isinstance(body, RecordVanished):
+            gone.append((body.record_id if body.subject_model else None, event.at))
+        if not isinstance(body, CronProgress):
             continue
-        known = found.get(row.progress_id)
-        if known is None or _progress(row) > _progress(known):
-            found[row.progress_id] = row
+        row = found.setdefault(body.progress_id, _Row(newest=body))
+        row.counter = max(row.counter, body.timed_out_counter)
+        if _progress(body) > _progress(row.newest):
+            row.newest = body
+    for row_id, at in gone:
+        for row in found.values() if row_id is None else [found[row_id]] if row_id in found else []:
+            row.gone_at = min(row.gone_at or at, at)
     return [found[row_id] for row_id in sorted(found)]
 
 
@@ -81,10 +113,14 @@ def _continues(before: CronProgress, row: CronProgress) -> bool:
     return looped and row.create_date - before.write_date <= ADJACENT
 
 
-def _execution(rows: list[CronProgress], later: Sequence[list[CronProgress]]) -> Execution:
-    over = rows[-1].timed_out_counter == 0
+def _execution(rows: list[_Row], later: Sequence[list[_Row]]) -> Execution:
+    last = rows[-1]
+    over = last.newest.timed_out_counter == 0
+    certain = [later[0][0].newest.create_date] if later else []
+    certain += [last.gone_at] if last.gone_at else []
     return Execution(
-        rows=tuple(rows),
-        crashed=not over and bool(later),
-        newer_at=later[0][0].create_date if later else None,
+        rows=tuple(row.newest for row in rows),
+        crashed=last.reset if over else bool(certain),
+        newer_at=min(certain) if certain and not over else None,
+        stuck=last.counter,
     )

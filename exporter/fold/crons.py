@@ -6,28 +6,30 @@ committed a moment after the last progress row. So a run is told when an ir.cron
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from exporter.domain.bodies import CronCounted, CronProgress, CronTrigger
+from msgspec import Struct
+from msgspec.structs import replace
+
+from exporter.domain.bodies import CronCounted, CronProgress, CronTrigger, RecordVanished
 from exporter.domain.events import Event
-from exporter.domain.runs import Attributes, Failure, Result, Run, RunLink, Step
+from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, RunLink, Step
 from exporter.domain.times import EPOCH
+from exporter.fold.cron_results import GRACE, Past, Settled, settle
 from exporter.fold.cron_rows import Execution, executions
 from exporter.fold.subjects import Cut, Flow, Kind
 
-GRACE = timedelta(seconds=10)  # ir.cron is committed a few ms after the last progress row; give it far longer
-AUTO_OFF = 4  # Odoo deactivates at the fifth failure and resets the counter in the same write
+_INTERVALS = {"minutes": timedelta(minutes=1), "hours": timedelta(hours=1)}  # longer ones follow the local calendar
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CronMemory:
+class CronMemory(Struct, frozen=True, kw_only=True, gc=False):
     """What is remembered of the runs already cut.
 
     Attributes:
         counted: the newest ir.cron row that belongs to the past.
-        row: highest progress row id of a closed run; `key`: that run's key.
+        row: highest progress row id of a closed run; `key`: that run's key; `result`, `stuck`: how it ended.
         ended_at: when the last closed run ended.
+        counted_at: when the last run started that ir.cron counted: `nextcall` was later than that afterwards.
         failed: key of the last failed run, for the link.
     """
 
@@ -37,210 +39,143 @@ class CronMemory:
     started_at: datetime = EPOCH
     ended_at: datetime = EPOCH
     failed: str = ""
+    result: Result | None = None
+    stuck: int = 0
+    counted_at: datetime = EPOCH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Move:
-    """An ir.cron read that shows `lastcall` moved."""
+class _Setting(Struct, frozen=True, kw_only=True, gc=False):
+    """What runs are drawn with: the newest ir.cron row (for its names), the triggers, the tenant."""
 
-    at: datetime
-    before: CronCounted | None
-    now: CronCounted
-
-    @property
-    def failures(self) -> int:
-        if self.before and self.before.active and not self.now.active and self.before.failure_count >= AUTO_OFF:
-            return self.before.failure_count + 1
-        return self.now.failure_count
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Settled:
-    """A run of which everything is known, and when (on the Source's mark) that may be said."""
-
-    execution: Execution | None
-    start: datetime
-    end: datetime
-    result: Result
-    known_at: datetime
-    row: CronCounted | None
+    named: CronCounted | None
+    triggers: tuple[CronTrigger, ...]
+    flow: Flow
 
 
 def cut(facts: Sequence[Event], memory: CronMemory, until: datetime, flow: Flow) -> Cut[CronMemory]:
     """Close every run whose result an ir.cron read up to `until` tells."""
     found = executions(facts)
-    moves = _moves(facts, memory)
-    settled = sorted(_settle(found, moves, memory), key=lambda one: (one.start, one.end))
-    triggers = [e.body for e in facts if isinstance(e.body, CronTrigger)]
+    past = Past(counted=memory.counted, started_at=memory.started_at, stuck=memory.stuck)
+    triggers = tuple(e.body for e in facts if isinstance(e.body, CronTrigger))
+    setting = _Setting(named=_newest(facts, memory), triggers=triggers, flow=flow)
+    settled = settle(facts, found, past)
     closed: list[Run] = []
     for one in settled:
         if one.known_at > until:
             break
-        run = _run(one, memory, triggers, flow)
-        memory = _remember(one, run, memory)
-        closed.append(run)
+        closed.append(_run(one, memory, setting))
+        memory = _remember(one, memory)
     waiting = settled[len(closed) :]
-    memory, left = _absorb(facts, memory, until, bool(waiting))
+    before_open = memory
+    for one in waiting:
+        before_open = _remember(one, before_open)
+    memory, left = _absorb(facts, memory, until, waiting=bool(waiting))
     return Cut(
         closed=tuple(closed),
-        open=_open(found, replace(memory, counted=_newest(facts, memory)), triggers, flow),
+        open=_open(found, before_open, setting),
         facts=left,
         memory=memory,
-        ready_at=max((one.known_at for one in waiting), default=None),
+        ready_at=waiting[0].known_at if waiting else None,
     )
 
 
-def _moves(facts: Sequence[Event], memory: CronMemory) -> list[_Move]:
-    moves = []
-    before = memory.counted
-    for event in facts:
-        row = event.body
-        if not isinstance(row, CronCounted):
-            continue
-        if row.lastcall is not None and (before is None or row.lastcall != before.lastcall):
-            moves.append(_Move(at=event.at, before=before, now=row))
-        before = row
-    return moves
+def _key(one: Settled) -> str:
+    return one.execution.key if one.execution else one.start.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _settle(found: Sequence[Execution], moves: Sequence[_Move], memory: CronMemory) -> list[_Settled]:
-    """Every run whose end and result can be known from these facts."""
-    settled: list[_Settled] = []
-    place = 0
-    for move in moves:
-        hit = _match(found, place, move)
-        if hit is None:
-            settled += _rowless(move, memory)
-            continue
-        settled += _counted(found[place : hit + 1], move)
-        place = hit + 1
-    return settled + [_uncounted(one, moves, memory) for one in found[place:] if one.ended or one.crashed]
-
-
-def _match(found: Sequence[Execution], place: int, move: _Move) -> int | None:
-    """The run that moved `lastcall`: the first one that began at or after it (it is taken just before the first row)."""
-    last = move.now.lastcall
-    for index in range(place, len(found)):
-        one = found[index]
-        if last is not None and one.start >= last and one.ended and one.end <= move.at + timedelta(seconds=1):
-            return index
-    return None
-
-
-def _counted(runs: Sequence[Execution], move: _Move) -> list[_Settled]:
-    """The matched run and the ones before it that no read of ir.cron fell on (decision 10).
-
-    Of k unread runs the newest min(k, failure_count) failed, the one before did not, older ones are unknown.
-    """
-    finished = [one for one in runs if one.ended and (one is runs[-1] or not one.left_over)]
-    results: dict[str, Result] = {}
-    for back, one in enumerate(reversed(finished)):
-        failed = min(len(finished), move.failures)
-        results[one.key] = "failure" if back < failed else "success" if back == failed else "unknown"
-    return [
-        _Settled(
-            execution=one,
-            start=one.start,
-            end=one.end,
-            result=results.get(one.key) or ("error" if one.crashed else "partial"),
-            known_at=move.at,
-            row=move.before,
-        )
-        for one in runs
-    ]
-
-
-def _rowless(move: _Move, memory: CronMemory) -> list[_Settled]:
-    """A failed run without a row: three time-outs in a row, or an archived user (Odoo writes no progress then)."""
-    last = move.now.lastcall
-    grown = move.before is not None and move.failures > move.before.failure_count
-    if last is None or not grown or last <= memory.started_at:
-        return []
-    known = move.at + GRACE
-    return [_Settled(execution=None, start=last, end=last, result="timeout", known_at=known, row=move.before)]
-
-
-def _uncounted(one: Execution, moves: Sequence[_Move], memory: CronMemory) -> _Settled:
-    """A run that ir.cron did not count: crashed, partially done, or killed before it was counted."""
-    result: Result = "error" if one.crashed else "partial" if one.left_over else "unknown"
-    known = one.newer_at if one.crashed and one.newer_at else one.end + GRACE
-    row = moves[-1].now if moves else memory.counted
-    return _Settled(execution=one, start=one.start, end=one.end, result=result, known_at=known, row=row)
-
-
-def _remember(one: _Settled, run: Run, memory: CronMemory) -> CronMemory:
-    return replace(
-        memory,
+def _remember(one: Settled, memory: CronMemory) -> CronMemory:
+    return CronMemory(
+        counted=memory.counted,
         row=max(memory.row, one.execution.rows[-1].progress_id) if one.execution else memory.row,
-        key=run.key,
+        key=_key(one),
         started_at=one.start,
         ended_at=one.end,
-        failed=run.key if run.result in {"failure", "error", "timeout"} else memory.failed,
+        failed=_key(one) if one.result in BAD else memory.failed,
+        result=one.result,
+        stuck=one.execution.stuck if one.execution else 0,
+        counted_at=one.start if one.counted else memory.counted_at,
     )
 
 
 def _absorb(
-    facts: Sequence[Event], memory: CronMemory, until: datetime, waiting: bool
+    facts: Sequence[Event], memory: CronMemory, until: datetime, *, waiting: bool
 ) -> tuple[CronMemory, tuple[Event, ...]]:
-    """Drop what closed runs used up; the newest settled ir.cron row moves into the memory."""
+    """Drop what closed runs used up; the newest settled ir.cron row moves into the memory.
+
+    A read that shows a run of which no row was seen is kept a while: a poll reads the rows first, so the run may have
+    ended in between.
+    """
     counted = memory.counted
     left: list[Event] = []
     holding = False
     for event in facts:
         row = event.body
         if isinstance(row, CronCounted):
-            moved = counted is not None and row.lastcall != counted.lastcall
-            pending = waiting and moved and row.lastcall is not None and row.lastcall > memory.started_at
-            holding = holding or event.at > until or pending
+            moved = counted is None or row.lastcall != counted.lastcall or row.failure_count > counted.failure_count
+            pending = moved and row.lastcall is not None and row.lastcall > memory.started_at
+            holding = holding or event.at > until or (pending and (waiting or event.at + GRACE > until))
             if holding:
                 left.append(event)
             else:
                 counted = row
-        elif isinstance(row, CronProgress):
-            if row.progress_id > memory.row:
-                left.append(event)
-        elif isinstance(row, CronTrigger) and row.call_at > memory.started_at:
+        elif _waits(event, memory, until):
             left.append(event)
     return replace(memory, counted=counted), tuple(left)
 
 
+def _waits(event: Event, memory: CronMemory, until: datetime) -> bool:
+    """Whether a fact other than a read of ir.cron may still say something of a run that is not closed."""
+    row = event.body
+    if isinstance(row, CronProgress):
+        return row.progress_id > memory.row
+    if isinstance(row, CronTrigger):
+        return row.call_at > memory.started_at
+    return event.at > until or (
+        isinstance(row, RecordVanished) and bool(row.subject_model) and row.record_id > memory.row
+    )
+
+
 def _newest(facts: Sequence[Event], memory: CronMemory) -> CronCounted | None:
-    rows = [e.body for e in facts if isinstance(e.body, CronCounted)]
-    return rows[-1] if rows else memory.counted
+    return next((e.body for e in reversed(facts) if isinstance(e.body, CronCounted)), memory.counted)
 
 
-def _open(found: Sequence[Execution], memory: CronMemory, triggers: Sequence[CronTrigger], flow: Flow) -> Run | None:
+def _open(found: Sequence[Execution], memory: CronMemory, setting: _Setting) -> Run | None:
     """The run that is going on: the newest row, when it is not over."""
     newest = found[-1] if found else None
-    if newest is None or newest.ended or newest.rows[0].progress_id <= memory.row:
+    if newest is None or newest.ended or newest.crashed:
         return None
-    one = _Settled(
-        execution=newest, start=newest.start, end=newest.start, result="unknown", known_at=EPOCH, row=memory.counted
+    one = Settled(
+        execution=newest,
+        start=newest.start,
+        end=newest.start,
+        result="unknown",
+        known_at=EPOCH,
+        counted=False,
+        row=setting.named,
     )
-    run = _run(one, memory, triggers, flow)
+    run = _run(one, memory, setting)
     return replace(run, ended_at=None, result=None, failure=None, origin="live", state="running", since=newest.start)
 
 
-def _run(one: _Settled, memory: CronMemory, triggers: Sequence[CronTrigger], flow: Flow) -> Run:
-    row = one.row or memory.counted
+def _run(one: Settled, memory: CronMemory, setting: _Setting) -> Run:
+    row = one.row or setting.named
     cron_id = one.execution.rows[0].cron_id if one.execution else row.cron_id if row else 0
-    scheduled, why = _scheduled(one.start, row, memory, triggers)
-    first = flow.tenant.first_start
-    bad = one.result in {"failure", "error", "timeout"}
+    scheduled, why = _scheduled(one, memory, setting.triggers)
+    first = setting.flow.tenant.first_start
     return Run(
         kind="cron",
         workflow=(row.xmlid if row and row.xmlid else str(cron_id)),
         subject=f"cron/{cron_id}",
         model="ir.cron",
         record_id=str(cron_id),
-        key=one.execution.key if one.execution else one.start.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        trace_key=one.execution.key if one.execution else one.start.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        key=_key(one),
+        trace_key=_key(one),
         title=row.name if row else f"ir.cron {cron_id}",
         started_at=one.start,
         scheduled_at=scheduled,
         ended_at=one.end,
         result=one.result,
-        failure=Failure(type=_ERROR_TYPES[one.result]) if bad else None,
+        failure=Failure(type=_ERROR_TYPES[one.result]) if one.result in BAD else None,
         origin="history" if first is not None and one.end < first else "live",
         steps=_steps(one, scheduled),
         links=_links(cron_id, memory),
@@ -252,19 +187,34 @@ def _run(one: _Settled, memory: CronMemory, triggers: Sequence[CronTrigger], flo
 _ERROR_TYPES: dict[Result, str] = {"failure": "_OTHER", "error": "crashed", "timeout": "timed_out"}
 
 
-def _scheduled(
-    start: datetime, row: CronCounted | None, memory: CronMemory, triggers: Sequence[CronTrigger]
-) -> tuple[datetime | None, str]:
-    """Since when the run was wanted, and why; None for a manual run or one whose reason nobody saw."""
-    if row is not None and row.nextcall is not None and row.nextcall <= start:
-        return min(max(row.nextcall, memory.ended_at), start), "schedule"
-    wanted = [t.call_at for t in triggers if memory.started_at < t.call_at <= start]
+def _scheduled(one: Settled, memory: CronMemory, triggers: Sequence[CronTrigger]) -> tuple[datetime | None, str]:
+    """Since when the run was wanted, and why; None for a manual run or one whose reason nobody saw.
+
+    A run that stopped half-way or crashed is wanted again from its end on, and until then it was not this one's turn.
+    """
+    due = _due(one.row, memory)
+    by_schedule = due is not None and due <= one.start
+    if memory.result in {"partial", "error"}:
+        return min(memory.ended_at, one.start), "schedule" if by_schedule else "trigger"
+    wanted = [t.call_at for t in triggers if memory.started_at < t.call_at <= one.start]
+    if due is not None and by_schedule:
+        return min(max(due, memory.ended_at), one.start), "schedule"
     if wanted:
-        return min(max(min(wanted), memory.ended_at), start), "trigger"
+        return min(max(min(wanted), memory.ended_at), one.start), "trigger"
     return None, "unknown"
 
 
-def _steps(one: _Settled, scheduled: datetime | None) -> tuple[Step, ...]:
+def _due(row: CronCounted | None, memory: CronMemory) -> datetime | None:
+    """`nextcall` as it stood before the run; where runs were counted since it was read, as Odoo has moved it on."""
+    if row is None or row.nextcall is None or memory.counted_at < row.nextcall:
+        return row.nextcall if row else None
+    period = _INTERVALS.get(row.interval_type, timedelta(0)) * row.interval_number
+    if period <= timedelta(0):
+        return None
+    return row.nextcall + period * ((memory.counted_at - row.nextcall) // period + 1)
+
+
+def _steps(one: Settled, scheduled: datetime | None) -> tuple[Step, ...]:
     steps: list[Step] = []
     if scheduled is not None and scheduled < one.start:
         steps.append(Step(role="wait", name="wait", started_at=scheduled, ended_at=one.start, wait="queue"))

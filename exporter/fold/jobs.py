@@ -1,275 +1,149 @@
-"""Queue jobs: every attempt that was seen, the waits between them, and the true end of failed ones.
+"""Queue jobs: one Run an episode (from creation or a requeue to the end), with the attempts and waits in it.
 
-A job row shows one state at a time and forgets its earlier attempts (facts/odoo.md section 5). An attempt is known by
-its `date_started`; `retry` counts the finished ones, so it is the attempt's number once the attempt is over and one
-less while it runs (decision 11). A requeue begins the next episode: another Run of the same job.
+What the versions of the row say is put in order in `job_rows`; the Steps are drawn in `job_steps`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from exporter.domain.bodies import JobChanged, MessagePosted
-from exporter.domain.causes import failure
 from exporter.domain.events import Event
-from exporter.domain.runs import Attributes, Failure, Result, Run, RunLink, Step
+from exporter.domain.runs import Attributes, Run, RunLink
 from exporter.domain.times import EPOCH
+from exporter.fold.job_rows import RUNNING, TERMINAL, End, Episode, Glimpse, Life, glimpse, life
+from exporter.fold.job_steps import Attempt, attempts, failure_of, steps
 from exporter.fold.subjects import Cut, Flow, Kind
-
-RUNNING = frozenset({"enqueued", "started"})
-TERMINAL: dict[str, Result] = {"done": "success", "failed": "failure", "cancelled": "cancellation"}
-_RANK = {"wait_dependencies": 0, "pending": 1, "enqueued": 2, "started": 3, "failed": 4, "done": 5, "cancelled": 6}
-NO_END = timedelta(seconds=30)  # a failed job found dead posts no message: wait that long for one, then use its start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobMemory:
-    """What is remembered of the episodes already cut: how many, and when the last one ended."""
+    """What is remembered of the episodes already cut.
+
+    Attributes:
+        episodes: how many.
+        ended_at: when the last one ended.
+        seen: when its last version was seen; `last`: what that version was.
+    """
 
     episodes: int = 0
     ended_at: datetime = EPOCH
-    started_at: datetime = EPOCH
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
-    """One `date_started`: the versions of the row that show it, earliest state first."""
-
-    start: datetime
-    versions: tuple[Event, ...]
-
-    @property
-    def last(self) -> JobChanged:
-        body = self.versions[-1].body
-        assert isinstance(body, JobChanged)  # noqa: S101 - built from JobChanged alone
-        return body
-
-    @property
-    def number(self) -> int:
-        return self.last.retry + 1 if self.last.state in RUNNING else max(self.last.retry, 1)
-
-    @property
-    def over(self) -> bool:
-        return self.last.state in TERMINAL
+    seen: datetime = EPOCH
+    last: Glimpse | None = None
 
 
 def cut(facts: Sequence[Event], memory: JobMemory, until: datetime, flow: Flow) -> Cut[JobMemory]:
     """Close every episode that ended up to `until`."""
+    found = life(facts, memory.last)
+    told = str(memory.episodes)
+    late = [(told, event) for event in found.late]
+    used = list(found.late)
     closed: list[Run] = []
-    left: tuple[Event, ...] = tuple(facts)
-    while True:
-        episode, rest = _first_episode(left)
-        end = _end(episode)
-        if end is None or end[1] > until:
+    for episode in found.episodes:
+        end = episode.end
+        if end is None or end.known_at > until:
             break
-        run = _run(episode, memory, flow, end[0])
+        run = _run(episode, memory, flow, end)
         closed.append(run)
-        memory = replace(
-            memory,
-            episodes=memory.episodes + 1,
-            ended_at=end[0],
-            started_at=max((a.start for a in _attempts(episode)), default=memory.started_at),
-        )
-        left = tuple(rest)
+        late += [(run.key, event) for event in episode.after]
+        used += episode.events
+        memory = _remember(episode, memory, end)
+    lost = [e for e in found.orphans if memory.episodes and e.at <= until]  # their failure was told without them
+    late += [(told, event) for event in lost]
+    gone = {id(event) for event in (*used, *lost)}
+    opened = _open(found.episodes[len(closed) :])
     return Cut(
         closed=tuple(closed),
-        open=_run(episode, memory, flow, None) if end is None and _rows(episode) else None,
-        facts=left,
+        open=_run(opened, memory, flow, None) if opened else None,
+        facts=tuple(e for e in facts if id(e) not in gone),
         memory=memory,
-        ready_at=end[1] if end else None,
+        ready_at=_ready_at(found, memory, until, closed=len(closed)),
+        late=tuple(late),
     )
 
 
-def _moment(event: Event) -> datetime:
-    """When the row came into this state."""
-    row = event.body
-    if not isinstance(row, JobChanged):
-        return event.at
-    dated = {"done": row.date_done, "cancelled": row.date_cancelled, "enqueued": row.date_enqueued}
-    return dated.get(row.state) or row.date_started or event.at
+def _open(waiting: Sequence[Episode]) -> Episode | None:
+    """The episode that goes on, when nothing before it waits to be told."""
+    return waiting[0] if len(waiting) == 1 and waiting[0].end is None and waiting[0].rows else None
 
 
-def _rows(events: Sequence[Event]) -> list[Event]:
-    """Versions of the job row in the order one episode goes through them: by finished attempts, then by state."""
-    rows = [e for e in events if isinstance(e.body, JobChanged)]
-    return sorted(rows, key=_stage)
+def _ready_at(found: Life, memory: JobMemory, until: datetime, *, closed: int) -> datetime | None:
+    ends = [end.known_at for one in found.episodes[closed : closed + 1] if (end := one.end) is not None]
+    messages = [e.at for e in found.orphans if memory.episodes and e.at > until]
+    return min([*ends, *messages], default=None)
 
 
-def _stage(event: Event) -> tuple[int, int, datetime, str]:
-    row = event.body
-    if not isinstance(row, JobChanged):
-        return (0, 0, event.at, event.key)
-    return (row.retry, _RANK.get(row.state, len(_RANK)), event.at, event.key)
+def _remember(episode: Episode, memory: JobMemory, end: End) -> JobMemory:
+    last = [*episode.versions, *episode.after][-1]
+    return JobMemory(
+        episodes=memory.episodes + 1,
+        ended_at=max(end.at, memory.ended_at),
+        seen=last.seen,
+        last=glimpse(last),
+    )
 
 
-def _attempts(events: Sequence[Event]) -> list[_Attempt]:
-    started: dict[datetime, list[Event]] = {}
-    for event in _rows(events):
-        row = event.body
-        if isinstance(row, JobChanged) and row.date_started is not None:
-            started.setdefault(row.date_started, []).append(event)
-    return [_Attempt(start=start, versions=tuple(started[start])) for start in sorted(started)]
-
-
-def _first_episode(facts: Sequence[Event]) -> tuple[list[Event], list[Event]]:
-    """The facts up to the first terminal state, and those of the episodes behind it."""
-    over = next((a for a in _attempts(facts) if a.over), None)
-    ends_early = (e for e in facts if isinstance(e.body, JobChanged) and e.body.state == "cancelled")
-    cancelled = min(ends_early, key=_moment, default=None)
-    if over is None and cancelled is None:
-        return list(facts), []
-    ends = [_moment(e) for e in (over.versions if over else ())]
-    if cancelled and (over is None or _moment(cancelled) < over.start):
-        return _split(facts, _moment(cancelled), _moment(cancelled))
-    last = over.start if over else EPOCH
-    return _split(facts, last, max([last, *ends]))
-
-
-def _split(facts: Sequence[Event], last: datetime, end: datetime) -> tuple[list[Event], list[Event]]:
-    mine: list[Event] = []
-    rest: list[Event] = []
-    following = min((a.start for a in _attempts(facts) if a.start > last), default=None)
-    for event in facts:
-        row = event.body
-        if isinstance(row, JobChanged):
-            started = row.date_started
-            later = started > last if started is not None else row.state == "enqueued" and _moment(event) > end
-        else:
-            later = following is not None and event.at >= following
-        (rest if later else mine).append(event)
-    return mine, rest
-
-
-def _end(episode: Sequence[Event]) -> tuple[datetime, datetime] | None:
-    """When the episode ended, and when (on the Source's mark) that is certain; None while it is open."""
-    rows = _rows(episode)
-    last = rows[-1] if rows else None
-    if last is None or not isinstance(last.body, JobChanged) or last.body.state not in TERMINAL:
-        return None
-    if last.body.state != "failed":
-        end = _done(last.body) or last.at
-        return end, end
-    start = last.body.date_started or last.at
-    posted = [e.at for e in episode if isinstance(e.body, MessagePosted) and e.at >= start]
-    if posted:
-        return max(posted), max(posted)
-    return start, max(start, last.seen) + NO_END
-
-
-def _done(row: JobChanged) -> datetime | None:
-    """The end: exec_time has microseconds over RPC where the dates have seconds (facts/odoo.md section 5)."""
-    if row.state == "done" and row.date_started is not None and row.exec_time:
-        return row.date_started + timedelta(seconds=row.exec_time)
-    return row.date_done or row.date_cancelled
-
-
-def _run(episode: Sequence[Event], memory: JobMemory, flow: Flow, end: datetime | None) -> Run:
-    rows = _rows(episode)
-    last = rows[-1].body
-    assert isinstance(last, JobChanged)  # noqa: S101 - an episode without rows is never drawn
-    attempts = _attempts(episode)
-    wanted = _wanted(rows, memory)
-    started = attempts[0].start if attempts else wanted
+def _run(episode: Episode, memory: JobMemory, flow: Flow, end: End | None) -> Run:
+    rows = episode.rows
+    last = rows[-1]
+    tried = attempts(episode.versions)
+    wanted = _wanted(episode, memory, tried)
+    ended = max(end.at, wanted) if end else None
+    drawn, since = steps(tried, wanted, end)
+    started = max(tried[0].start, wanted) if tried else wanted
     first = flow.tenant.first_start
+    number = str(memory.episodes + 1)
     return Run(
         kind="job",
         workflow=last.channel or "root",
         subject=f"job/{last.job_id}",
         model="queue.job",
         record_id=last.uuid,
-        key=str(memory.episodes + 1),
-        trace_key=str(memory.episodes + 1),
+        key=number,
+        trace_key=number,
         title=last.name or last.function or last.uuid,
-        started_at=max(started, wanted) if end is None else min(max(started, wanted), max(end, wanted)),
+        started_at=min(started, ended) if ended else started,
         scheduled_at=wanted,
-        ended_at=max(end, wanted) if end else None,
-        result=TERMINAL.get(last.state) if end else None,
-        failure=_failure(last) if end else None,
-        origin="history" if end is not None and first is not None and end < first else "live",
-        steps=_steps(attempts, wanted, end, _given_back(rows)),
+        ended_at=ended,
+        result=end.result if end else None,
+        failure=failure_of(last) if end else None,
+        origin="history" if ended is not None and first is not None and ended < first else "live",
+        steps=drawn,
         links=tuple(_link(uuid) for uuid in last.depends_on),
-        attributes=_attributes(last, attempts),
+        attributes=_attributes(last, tried) + _gone(episode),
         state="" if end else last.state,
-        since=None if end else attempts[-1].start if attempts and last.state == "started" else wanted,
+        since=None if end else since,
     )
 
 
-def _wanted(rows: Sequence[Event], memory: JobMemory) -> datetime:
-    """Since when the job could run: its creation or its first ETA; of a requeued one, since it was enqueued again."""
-    bodies = [e.body for e in rows if isinstance(e.body, JobChanged)]
-    created = min((b.date_created for b in bodies if b.date_created), default=rows[0].at)
-    if memory.episodes:
-        again = [b.date_enqueued or b.date_started for b in bodies]
-        return max(min((at for at in again if at is not None), default=memory.ended_at), memory.ended_at)
-    started = min((b.date_started for b in bodies if b.date_started), default=None)
-    etas = [b.eta for b in bodies if b.eta is not None and (started is None or b.eta <= started)]
-    return max([created, *etas[:1]])
+def _wanted(episode: Episode, memory: JobMemory, tried: Sequence[Attempt]) -> datetime:
+    """Since when the job could run: its creation or requeue, and its first ETA (those of retries postpone a retry)."""
+    rows = episode.rows
+    etas = [row.eta for row in rows if row.eta is not None and row.retry == 0]
+    eta = min(etas) if etas and (not tried or min(etas) <= tried[0].start) else EPOCH
+    return max(_asked(episode, memory), eta)
 
 
-def _failure(row: JobChanged) -> Failure | None:
-    if row.state != "failed":
-        return None
-    return failure(row.exc_name or "_OTHER", row.exc_message or "")
-
-
-def _given_back(rows: Sequence[Event]) -> dict[int, datetime]:
-    """Attempt number -> when the job was seen waiting again after it: the latest it can have ended."""
-    return {
-        e.body.retry: e.seen
-        for e in reversed(rows)
-        if isinstance(e.body, JobChanged) and e.body.state == "pending" and e.body.retry
-    }
-
-
-def _steps(
-    attempts: Sequence[_Attempt], wanted: datetime, end: datetime | None, given_back: dict[int, datetime]
-) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    ready = wanted
-    for place, attempt in enumerate(attempts):
-        start = max(attempt.start, wanted)
-        if start >= ready:
-            role = "pending" if place == 0 else f"pending/{attempt.number}"
-            steps.append(Step(role=role, name="pending", started_at=ready, ended_at=start, wait="queue"))
-        following = attempts[place + 1].start if place + 1 < len(attempts) else None
-        over, result = _outcome(attempt, [following, given_back.get(attempt.number)], end)
-        steps.append(
-            Step(
-                role=f"attempt/{attempt.number}",
-                name="attempt",
-                started_at=start,
-                ended_at=max(over, start) if over else None,
-                result=result,
-                failure=_failure(attempt.last) if over else None,
-                attributes=(("odoo.job.attempt", attempt.number),),
-            )
-        )
-        ready = max(over or start, start)
-    return tuple(steps)
-
-
-def _outcome(
-    attempt: _Attempt, bounds: Sequence[datetime | None], end: datetime | None
-) -> tuple[datetime | None, Result | None]:
-    """When an attempt was over and how. Odoo wipes the end of a retried one: it was over by the earliest of `bounds`."""
-    if attempt.over:
-        return end, TERMINAL[attempt.last.state] if end else None
-    known = [at for at in bounds if at is not None]
-    if known:
-        return min(known), "failure"
-    return (end, "cancellation") if end is not None else (None, None)
+def _asked(episode: Episode, memory: JobMemory) -> datetime:
+    """When it was created; of a requeued one, the first trace of the requeue, whose time no field holds."""
+    dated = [row.date_created for row in episode.rows if row.date_created is not None]
+    if dated and not memory.episodes:
+        return min(dated)
+    traces = [at for row in episode.rows for at in (row.date_enqueued, row.date_started) if at is not None]
+    return max(min([*traces, *(event.at for event in episode.versions)]), memory.ended_at)
 
 
 def _link(uuid: str) -> RunLink:
     return RunLink(reason="depends_on", model="queue.job", record_id=uuid, key="1", trace_key="1")
 
 
-def _attributes(row: JobChanged, attempts: Sequence[_Attempt]) -> Attributes:
+def _attributes(row: JobChanged, tried: Sequence[Attempt]) -> Attributes:
     finished = row.retry + 1 if row.state in RUNNING else row.retry
+    finished = max(finished, *(one.number for one in tried)) if tried else finished
     found: list[tuple[str, str | int]] = [
         ("messaging.message.id", row.uuid),
-        ("odoo.job.attempts", max(finished, len(attempts))),
-        ("odoo.job.attempts.unseen", max(finished - len(attempts), 0)),
+        ("odoo.job.attempts", finished),
+        ("odoo.job.attempts.unseen", finished - len(tried)),
     ]
     optional = {
         "odoo.job.function": row.function,
@@ -280,14 +154,18 @@ def _attributes(row: JobChanged, attempts: Sequence[_Attempt]) -> Attributes:
     return tuple(found) + tuple((name, value) for name, value in optional.items() if value is not None)
 
 
+def _gone(episode: Episode) -> Attributes:
+    """Somebody deleted the row while the job was open."""
+    over = glimpse(episode.versions[-1])
+    return (("odoo.job.vanished", True),) if over.over and over.state not in TERMINAL else ()
+
+
 def late(event: Event, memory: JobMemory) -> str | None:
-    """A version of an episode that was closed: what began or happened no later than its last attempt."""
+    """A version seen no later than the last one of the closed episode, or a message from before its end."""
     if not memory.episodes:
         return None
-    row = event.body
-    if isinstance(row, JobChanged) and row.date_started is not None:
-        return str(memory.episodes) if row.date_started <= memory.started_at else None
-    return str(memory.episodes) if _moment(event) <= memory.ended_at else None
+    old = event.at <= memory.ended_at if isinstance(event.body, MessagePosted) else event.seen <= memory.seen
+    return str(memory.episodes) if old else None
 
 
 def differs(run: Run, event: Event) -> str:

@@ -1,23 +1,20 @@
 """The numbers a Run says: measurements for the instruments of telemetry/metrics, observations for the detectors."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from exporter.domain.bodies import CronCounted
 from exporter.domain.events import Event
 from exporter.domain.runs import Run, Step
-from exporter.domain.times import micros
+from exporter.domain.times import MICRO, micros
 from exporter.domain.told import Exemplar, Measurement, Observation
 
 NONE = "none"  # a label that has no value: Prometheus drops empty ones
 
 
-def run(run: Run, ids: tuple[bytes, bytes]) -> tuple[Measurement, ...]:
-    """What a closed Run adds to the totals; `ids` are its trace and root span id, for exemplars."""
-    exemplar = Exemplar(trace_id=ids[0], span_id=ids[1])
-    found = {"cron": _cron, "job": _job, "record": _record}[run.kind](run)
-    return tuple(replace(one, exemplar=exemplar) for one in found)
+def run(run: Run, exemplar: Exemplar) -> list[Measurement]:
+    """What a closed Run adds to the totals; histograms carry its root span as exemplar."""
+    return {"cron": _cron, "job": _job, "record": _record}[run.kind](run, exemplar)
 
 
 def _at(run: Run) -> datetime:
@@ -26,32 +23,35 @@ def _at(run: Run) -> datetime:
 
 def _span(began: datetime | None, ended: datetime | None) -> int:
     """Microseconds from one time to another; never negative."""
-    return max(micros(ended) - micros(began), 0) if began and ended else 0
+    return max((ended - began) // MICRO, 0) if began and ended else 0
 
 
-def _cron(run: Run) -> list[Measurement]:
+def _cron(run: Run, exemplar: Exemplar) -> list[Measurement]:
     at, result = _at(run), run.result or "unknown"
     outcome = (("cron", run.workflow), ("result", result))
     found = [
-        Measurement(name="odoo_cron_runs_total", labels=outcome, value=1, at=at),
+        Measurement(name="odoo_cron_runs_total", labels=outcome, value=1, at=at, exemplar=exemplar),
         Measurement(
             name="odoo_cron_run_duration_seconds",
             labels=outcome,
             value=_span(run.started_at, run.ended_at),
             at=at,
+            exemplar=exemplar,
         ),
     ]
     cron = (("cron", run.workflow),)
     if run.scheduled_at is not None:
         delay = _span(run.scheduled_at, run.started_at)
-        found.append(Measurement(name="odoo_cron_start_delay_seconds", labels=cron, value=delay, at=at))
+        found.append(
+            Measurement(name="odoo_cron_start_delay_seconds", labels=cron, value=delay, at=at, exemplar=exemplar)
+        )
     names = ["odoo_cron_last_run_timestamp_seconds"]
     if result == "success":
         names.append("odoo_cron_last_success_timestamp_seconds")
     return found + [Measurement(name=name, labels=cron, value=micros(at), at=at) for name in names]
 
 
-def _job(run: Run) -> list[Measurement]:
+def _job(run: Run, exemplar: Exemplar) -> list[Measurement]:
     at, attributes = _at(run), dict(run.attributes)
     channel = ("channel", run.workflow)
     what = (channel, ("function", str(attributes.get("odoo.job.function", NONE))))
@@ -59,34 +59,43 @@ def _job(run: Run) -> list[Measurement]:
     attempts, unseen = int(attributes["odoo.job.attempts"]), int(attributes["odoo.job.attempts.unseen"])
     last = max((s.started_at for s in run.steps if s.role.startswith("attempt/")), default=run.started_at)
     found = [
-        Measurement(name="odoo_job_runs_total", labels=result, value=1, at=at),
-        Measurement(name="odoo_job_duration_seconds", labels=result, value=_span(last, run.ended_at), at=at),
+        Measurement(name="odoo_job_runs_total", labels=result, value=1, at=at, exemplar=exemplar),
+        Measurement(
+            name="odoo_job_duration_seconds", labels=result, value=_span(last, run.ended_at), at=at, exemplar=exemplar
+        ),
     ]
     if run.scheduled_at is not None:
         wait = _span(run.scheduled_at, run.started_at)
-        found.append(Measurement(name="odoo_job_wait_duration_seconds", labels=(channel,), value=wait, at=at))
+        found.append(
+            Measurement(name="odoo_job_wait_duration_seconds", labels=(channel,), value=wait, at=at, exemplar=exemplar)
+        )
     if attempts > 1:
         found.append(Measurement(name="odoo_job_retries_total", labels=what, value=attempts - 1, at=at))
     if unseen:
         found.append(Measurement(name="odoo_job_unseen_attempts_total", labels=what, value=unseen, at=at))
     if run.failure is not None:
         why = (*what, ("error_type", run.failure.type))
-        found.append(Measurement(name="odoo_job_errors_total", labels=why, value=1, at=at))
+        found.append(Measurement(name="odoo_job_errors_total", labels=why, value=1, at=at, exemplar=exemplar))
     return found
 
 
-def _record(run: Run) -> list[Measurement]:
+def _record(run: Run, exemplar: Exemplar) -> list[Measurement]:
     at = _at(run)
     result = (("workflow", run.workflow), ("result", run.result or "unknown"))
     found = [
-        Measurement(name="odoo_workflow_runs_total", labels=result, value=1, at=at),
+        Measurement(name="odoo_workflow_runs_total", labels=result, value=1, at=at, exemplar=exemplar),
         Measurement(
-            name="odoo_workflow_duration_seconds", labels=result, value=_span(run.started_at, run.ended_at), at=at
+            name="odoo_workflow_duration_seconds",
+            labels=result,
+            value=_span(run.started_at, run.ended_at),
+            at=at,
+            exemplar=exemplar,
         ),
     ]
     decision = dict(run.attributes).get("odoo.approval.decision")
-    if decision and not any(step.role.startswith("review/") for step in run.steps):
-        found.append(_decision(run.workflow, str(decision), at))  # a decision counts once, on the review if there is one
+    reviewed = any(step.role.startswith("review/") for step in run.steps)
+    if decision and not reviewed:  # a decision counts once, on the review if there is one
+        found.append(_decision(run.workflow, str(decision), at))
     return found
 
 

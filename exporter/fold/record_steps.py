@@ -16,7 +16,7 @@ _RESULTS: dict[str, Result] = {"approved": "success", "refused": "success", "for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewed:
-    """One tier review: `pending_at` is since when somebody could decide it, later than `asked_at` behind a lower tier."""
+    """One tier review: `pending_at` is since when somebody could decide it; behind a lower tier, later than asked."""
 
     review_id: int
     asked_at: datetime
@@ -74,7 +74,9 @@ def _reviewed(event: Event, gone: dict[int, datetime], rows: dict[int, Event]) -
     asked = row.create_date or event.at
     decided = event.name == "odoo.review.decided"
     end = (row.reviewed_date or event.at) if decided else gone.get(row.review_id)
-    pending = max([asked, *_lower_tiers(row, rows)])
+    lower = _lower_tiers(row, rows, end)
+    never = end is not None and row.status == "waiting" and not lower
+    pending = end if never and end else max([asked, *lower])
     return Reviewed(
         review_id=row.review_id,
         asked_at=asked,
@@ -85,22 +87,22 @@ def _reviewed(event: Event, gone: dict[int, datetime], rows: dict[int, Event]) -
     )
 
 
-def _lower_tiers(row: ReviewChanged, rows: dict[int, Event]) -> list[datetime]:
-    """When the tiers before this one were decided: Odoo does not store when waiting became pending."""
+def _lower_tiers(row: ReviewChanged, rows: dict[int, Event], end: datetime | None) -> list[datetime]:
+    """When the tiers before this one were decided: Odoo does not store when waiting became pending.
+
+    What was decided after this review was over belongs to another round.
+    """
     if not row.in_sequence:
         return []
-    found = []
-    for event in rows.values():
-        other = event.body
-        if isinstance(other, ReviewChanged) and other.sequence < row.sequence and other.reviewed_date is not None:
-            found.append(other.reviewed_date)
-    return found
+    others = [event.body for event in rows.values() if isinstance(event.body, ReviewChanged)]
+    lower = [other.reviewed_date for other in others if other.sequence < row.sequence]
+    return [at for at in lower if at is not None and (end is None or at <= end)]
 
 
 def states(
-    facts: Sequence[Event], workflow: Workflow, initial: tuple[datetime, str], end: datetime | None
+    facts: Sequence[Event], workflow: Workflow, initial: tuple[datetime | None, str], end: datetime | None
 ) -> list[Step]:
-    """One Step a tracked state the document was in; `initial` is when it began and in which state."""
+    """One Step a tracked state the document was in; `initial` is since when (if known) it was in which state."""
     if not workflow.final:
         return []
     steps: list[Step] = []
@@ -110,9 +112,10 @@ def states(
         change = event.body
         if not isinstance(change, FieldChanged):
             continue
-        steps.append(_state(workflow, role, (change.old or state, since), event.at))
+        if since is not None:
+            steps.append(_state(workflow, role, (change.old or state, since), event.at))
         since, state, role = event.at, change.new or "", f"state/{change.message_id}"
-    if end is None:
+    if end is None and since is not None:
         steps.append(_state(workflow, role, (state, since), None))
     return steps
 

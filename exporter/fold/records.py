@@ -6,8 +6,11 @@ review is open any more. A review is a Step by review id, a tracked state a Step
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.domain.bodies import FieldChanged, RecordChanged, RecordVanished, ReviewChanged
 from exporter.domain.events import Event
@@ -21,21 +24,22 @@ REVIEW = "review"  # the state of a document that waits for a tier review
 DECISION_RESULTS: dict[str, Result] = {"approved": "success", "refused": "success", "cancelled": "cancellation"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordMemory:
+class RecordMemory(Struct, frozen=True, kw_only=True, gc=False):
     """What is remembered of a document.
 
     Attributes:
-        ended_at: when its last episode ended; `key`: that episode's key; `opened_at`: when it began.
+        ended_at: when its last episode ended; `key`: that episode's key.
+        change: id of the tracking value that ended it (0: reviews did); a second holds several changes.
         state: the state it was left in.
-        about: the newest row of the document itself.
+        about: the newest row of the document itself; `about_at`: when it was written.
     """
 
     ended_at: datetime = EPOCH
-    opened_at: datetime = EPOCH
+    change: int = 0
     key: str = ""
     state: str = ""
     about: RecordChanged | None = None
+    about_at: datetime = EPOCH
 
 
 def cut(facts: Sequence[Event], memory: RecordMemory, until: datetime, flow: Flow) -> Cut[RecordMemory]:
@@ -43,37 +47,55 @@ def cut(facts: Sequence[Event], memory: RecordMemory, until: datetime, flow: Flo
     memory = _learn(facts, memory)
     left = [e for e in facts if not isinstance(e.body, RecordChanged)]
     closed: list[Run] = []
+    behind: list[tuple[str, Event]] = []
     while True:
         episode, rest, end = _first_episode(left, memory, flow)
         if end is None or end > until:
             break
         run = _run(episode, memory, flow, end)
         closed.append(run)
-        memory = replace(
-            memory, ended_at=end, opened_at=run.started_at, key=run.key, state=_state(episode, memory, flow)
-        )
-        left = rest
-    opened = _run(episode, memory, flow, None) if end is None and _opens(episode, memory, flow) else None
-    return Cut(
-        closed=tuple(closed),
-        open=opened,
-        facts=tuple(left),
-        memory=memory,
-        ready_at=end,
+        memory = _remember(run, end, episode, memory, flow=flow)
+        behind += [(run.key, e) for e in rest if late(e, memory)]
+        left = [e for e in rest if not late(e, memory)]
+    left = _known(left, until)
+    opened = _run(left, memory, flow, None) if end is None and _opens(left, memory, flow) else None
+    return Cut(closed=tuple(closed), open=opened, facts=tuple(left), memory=memory, ready_at=end, late=tuple(behind))
+
+
+def _remember(run: Run, end: datetime, episode: Sequence[Event], memory: RecordMemory, *, flow: Flow) -> RecordMemory:
+    changes = [e.body.tracking_id for e in episode if isinstance(e.body, FieldChanged)]
+    return replace(
+        memory,
+        ended_at=end,
+        change=changes[-1] if changes else 0,
+        key=run.key,
+        state=_state(episode, memory, flow),
     )
+
+
+def _known(facts: Sequence[Event], until: datetime) -> list[Event]:
+    """Without rows that vanished and of which nothing is waiting: they belonged to an episode that is told."""
+    here = {e.body.review_id for e in facts if isinstance(e.body, ReviewChanged)}
+    return [e for e in facts if not isinstance(e.body, RecordVanished) or e.body.record_id in here or e.at > until]
 
 
 def _opens(episode: Sequence[Event], memory: RecordMemory, flow: Flow) -> bool:
     """Whether facts are an open episode: stray reviews after a final state do not begin another one."""
-    if not memory.key or not _workflow(episode, memory, flow).final:
-        return bool(episode)
-    return any(isinstance(e.body, FieldChanged) for e in episode)
+    opening = _openings(memory, _workflow(episode, memory, flow))
+    return any(isinstance(e.body, opening) for e in episode)
+
+
+def _openings(memory: RecordMemory, workflow: Workflow) -> tuple[type[Any], ...]:
+    """What begins an episode: behind a final state only a change does."""
+    return (FieldChanged,) if memory.key and workflow.final else (FieldChanged, ReviewChanged)
 
 
 def _learn(facts: Sequence[Event], memory: RecordMemory) -> RecordMemory:
     """The newest row of the document, whatever order the rows came in."""
-    seen = [e.body for e in facts if isinstance(e.body, RecordChanged)]
-    return replace(memory, about=seen[-1]) if seen else memory
+    newest = next((e for e in reversed(facts) if isinstance(e.body, RecordChanged)), None)
+    if newest is None or newest.at < memory.about_at or not isinstance(newest.body, RecordChanged):
+        return memory
+    return replace(memory, about=newest.body, about_at=newest.at)
 
 
 def _workflow(facts: Sequence[Event], memory: RecordMemory, flow: Flow) -> Workflow:
@@ -115,9 +137,7 @@ def _with_same_instant(facts: list[Event], place: int) -> tuple[list[Event], lis
     return facts[: place + 1] + same, [e for e in facts[place + 1 :] if e not in same]
 
 
-def _reviewed_episode(
-    facts: list[Event], seen: Sequence[Reviewed]
-) -> tuple[list[Event], list[Event], datetime | None]:
+def _reviewed_episode(facts: list[Event], seen: Sequence[Reviewed]) -> tuple[list[Event], list[Event], datetime | None]:
     """Without final states an episode lasts as long as reviews overlap: it ends when none is open."""
     mine: set[int] = set()
     end: datetime | None = EPOCH
@@ -148,8 +168,11 @@ def _state(facts: Sequence[Event], memory: RecordMemory, flow: Flow) -> str:
 def _run(facts: Sequence[Event], memory: RecordMemory, flow: Flow, end: datetime | None) -> Run:
     workflow = _workflow(facts, memory, flow)
     model, record_id = subject_of(facts, memory)
-    began = _began(facts, memory)
-    state_steps = states(facts, workflow, (began, memory.state or workflow.initial), end)
+    opening = _opening(facts, memory, workflow)
+    began = _began(opening, memory)
+    created = not memory.key and memory.about is not None and memory.about.create_date is not None
+    initial = (began if created else None, memory.state or workflow.initial)
+    state_steps = states(facts, workflow, initial, end)
     seen = reviews(facts)
     steps = sorted([*state_steps, *(one.step() for one in seen)], key=lambda s: (s.started_at, s.role))
     decision = _decision(facts, seen, workflow)
@@ -162,7 +185,7 @@ def _run(facts: Sequence[Event], memory: RecordMemory, flow: Flow, end: datetime
         subject=f"record/{model}/{record_id}",
         model=model,
         record_id=str(record_id),
-        key=facts[0].key if memory.key else "1",
+        key=opening.key if memory.key else "1",
         trace_key="",
         title=(about.name if about and about.name else f"{model} {record_id}"),
         started_at=min([began, *(s.started_at for s in steps)]),
@@ -185,12 +208,17 @@ def _waiting(steps: Sequence[Step], state: tuple[str, datetime]) -> tuple[str, d
     return state[0], max((s.started_at for s in open_steps), default=state[1])
 
 
-def _began(facts: Sequence[Event], memory: RecordMemory) -> datetime:
+def _opening(facts: Sequence[Event], memory: RecordMemory, workflow: Workflow) -> Event:
+    """The fact an episode begins with: where states are tracked, only a change reopens a document."""
+    opening = _openings(memory, workflow)
+    return next((e for e in facts if isinstance(e.body, opening)), facts[0])
+
+
+def _began(opening: Event, memory: RecordMemory) -> datetime:
     """When the episode began: the creation of the record for the first one, else its first change."""
-    first = facts[0].at
     if memory.key or memory.about is None or memory.about.create_date is None:
-        return first
-    return min(first, memory.about.create_date)
+        return opening.at
+    return min(opening.at, memory.about.create_date)
 
 
 def _decision(facts: Sequence[Event], seen: Sequence[Reviewed], workflow: Workflow) -> str:
@@ -216,10 +244,14 @@ def _attributes(about: RecordChanged | None, state: str, decision: str) -> Attri
 
 
 def late(event: Event, memory: RecordMemory) -> str | None:
-    """A fact older than the end of the last episode belongs to that episode (decision 4)."""
-    if not memory.key or isinstance(event.body, RecordChanged) or event.at > memory.ended_at:
+    """A fact older than the end of the last episode belongs to that episode (decision 4); reviews by when asked."""
+    body = event.body
+    if not memory.key or isinstance(body, RecordChanged):
         return None
-    return memory.key
+    if isinstance(body, FieldChanged):
+        return memory.key if (event.at, body.tracking_id) <= (memory.ended_at, memory.change) else None
+    began = (body.create_date or event.at) if isinstance(body, ReviewChanged) else event.at
+    return memory.key if began <= memory.ended_at else None
 
 
 def differs(run: Run, event: Event) -> str:

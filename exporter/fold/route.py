@@ -3,9 +3,11 @@
 from exporter.domain import bodies as b
 from exporter.domain.events import Event
 
+_OWN = {"queue.job": "job/", "ir.cron": "cron/"}
+
 
 def route(event: Event) -> str:
-    """The Event's own Subject: `cron/42`, `job/7`, `record/purchase.order/17`; "" for a Source's mark, which has none."""
+    """The Event's own Subject: `cron/42`, `job/7`, `record/purchase.order/17`; "" for a Source's mark."""
     body = event.body
     match body:
         case b.CronCounted() | b.CronProgress() | b.CronTrigger():
@@ -21,5 +23,5 @@ def route(event: Event) -> str:
 
 
 def _record(model: str, record_id: int) -> str:
-    """A document's Subject; a queue job is known by the same id whoever names it."""
-    return f"job/{record_id}" if model == "queue.job" else f"record/{model}/{record_id}"
+    """A document's Subject; jobs and scheduled actions are known by the same id whoever names them."""
+    return _OWN.get(model, f"record/{model}/") + str(record_id)

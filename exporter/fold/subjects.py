@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from exporter.domain.events import Event, decode_body, encode_body
 from exporter.domain.runs import Run
@@ -24,8 +25,7 @@ class Flow:
     workflows: dict[str, Workflow] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut(Generic[Memory]):
+class Cut(Struct, Generic[Memory], frozen=True, kw_only=True, gc=False):
     """What a kind makes of sorted facts.
 
     Attributes:
@@ -33,7 +33,8 @@ class Cut(Generic[Memory]):
         open: the Run that is still going on (or not settled), with the Steps known so far.
         facts: what is left to wait.
         memory: what the kind remembers of everything cut so far.
-        ready_at: when (on the Source's mark) the last Run that ended but is not closed can be; None if there is none.
+        ready_at: the earliest mark at which another cut says more than this one; None while only new facts can.
+        late: (run key, fact) of facts that turned out to belong to a Run closed before, or by this cut.
     """
 
     closed: tuple[Run, ...]
@@ -41,6 +42,7 @@ class Cut(Generic[Memory]):
     facts: tuple[Event, ...]
     memory: Memory
     ready_at: datetime | None = None
+    late: tuple[tuple[str, Event], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +66,11 @@ class Kind(Generic[Memory]):
     differs: Callable[[Run, Event], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True, gc=False):
     """The state of one Subject between Commits.
 
     Attributes:
-        facts: sorted by (at, source, key).
+        facts: sorted by `order`.
         until: everything that ended up to here (on the Source's mark) was cut.
         told: run key # role of the open Run's Steps that were told already, and of its `started` marker.
         due: Timers that are set, by name.
@@ -81,12 +82,15 @@ class Subject:
     facts: tuple[Event, ...] = ()
     until: datetime = EPOCH
     told: frozenset[str] = frozenset()
-    due: dict[str, datetime] = field(default_factory=dict)
+    due: dict[str, datetime] = msgspec.field(default_factory=dict)
 
 
-def order(event: Event) -> tuple[datetime, str, str]:
-    """The order of facts: when it happened, then its key; never when it came."""
-    return (event.at, event.source, event.key)
+def order(event: Event) -> tuple[datetime, str, int, str]:
+    """The order of facts: when it happened, then its key; never when it came.
+
+    Shorter keys first, so that row 99 stands before row 100 of the same second.
+    """
+    return (event.at, event.source, len(event.key), event.key)
 
 
 class _Saved(msgspec.Struct, array_like=True):

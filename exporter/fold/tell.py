@@ -4,15 +4,18 @@ Every value is a function of the Run and its tenant, so telling a Run again says
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.domain import ids
 from exporter.domain.runs import BAD, Attributes, Failure, Run, Step
 from exporter.domain.tenants import Tenant
-from exporter.domain.told import LogRecord, Span, SpanKind, SpanLink, Told
+from exporter.domain.times import MICRO
+from exporter.domain.told import Exemplar, LogRecord, Span, SpanKind, SpanLink, Told
 from exporter.fold import measure
 from exporter.fold.advance import STARTED, mark
 
@@ -42,58 +45,87 @@ VOICES: Mapping[str, Voice] = {
         kind="consumer",
         attributes=(("messaging.system", "odoo_queue_job"), ("messaging.operation.type", "process")),
     ),
-    "record": Voice(
-        scope="odoo/approvals", root=lambda run: f"workflow {run.workflow}", kind="server", attributes=()
-    ),
+    "record": Voice(scope="odoo/approvals", root=lambda run: f"workflow {run.workflow}", kind="server", attributes=()),
 }
 
 
+class Speech(Struct, frozen=True, kw_only=True, gc=False):
+    """What all words about one Run share: computed once, used for every span and log of it."""
+
+    run: Run
+    voice: Voice
+    trace_id: bytes
+    root_id: bytes
+    span_id: Callable[[str], bytes]
+    identity: Attributes
+    began: datetime
+
+
+def speech(run: Run, tenant: Tenant) -> Speech:
+    """Ids, identity and beginning of a Run."""
+    span_id = ids.span_ids(tenant, (run.model, run.record_id, run.key))
+    return Speech(
+        run=run,
+        voice=VOICES[run.kind],
+        trace_id=ids.trace_id(tenant, run.model, run.record_id, run.trace_key),
+        root_id=span_id(ids.ROOT),
+        span_id=span_id,
+        identity=_identity(run, tenant),
+        began=min(run.started_at, run.scheduled_at or run.started_at, *(s.started_at for s in run.steps[:1])),
+    )
+
+
 def tell(run: Run, tenant: Tenant, told: frozenset[str] = frozenset()) -> Told:
-    """Everything said when a Run closes, but for the Steps told before (marks of advance.mark).
+    """Everything said when a Run closes, but for the Steps told before (marks of advance.mark); the root comes last.
 
     A Run of the past (`origin: history`) is drawn and observed, never counted and never logged.
     """
+    by = speech(run, tenant)
     steps = [step for step in run.steps if step.ended_at is not None and mark(run, step.role) not in told]
-    spans = (*(_step(run, step, tenant) for step in steps), _root(run, tenant))
-    live = run.origin == "live"
+    spans = (*[_step(by, step) for step in steps], _root(by, tenant))
+    if run.origin == "history":
+        return Told(spans=spans, observations=measure.observations(run))
+    exemplar = Exemplar(trace_id=by.trace_id, span_id=by.root_id)
     return Told(
         spans=spans,
-        logs=(*_decisions(run, steps, tenant), *_failures(run, tenant)) if live else (),
-        measurements=(*measure.steps(run, steps), *measure.run(run, _exemplar(run, tenant))) if live else (),
+        logs=(*_decisions(by, steps), *_failures(by)),
+        measurements=(*measure.steps(run, steps), *measure.run(run, exemplar)),
         observations=measure.observations(run),
     )
 
 
 def tell_steps(run: Run, steps: Iterable[Step], tenant: Tenant) -> Told:
     """What is said of Steps that are over while their Run goes on."""
+    by = speech(run, tenant)
     over = list(steps)
     return Told(
-        spans=tuple(_step(run, step, tenant) for step in over),
-        logs=_decisions(run, over, tenant),
-        measurements=measure.steps(run, over),
+        spans=tuple(_step(by, step) for step in over), logs=_decisions(by, over), measurements=measure.steps(run, over)
     )
 
 
 def tell_started(run: Run, tenant: Tenant) -> Told:
-    """The marker of a long open Run: a span of no duration under an id of its own, and a log event."""
-    root = _root(run, tenant)
+    """The marker of a long open Run: the shortest span there is, under an id of its own, and a log event."""
+    by = speech(run, tenant)
+    root = _root(by, tenant)
     span = replace(
         root,
-        span_id=ids.span_id(tenant, (run.model, run.record_id, run.key), STARTED),
-        parent_id=root.span_id,
+        span_id=by.span_id(STARTED),
+        parent_id=by.root_id,
         name=f"{root.name} {STARTED}",
         kind="internal",
-        ended_at=root.started_at,
+        ended_at=root.started_at + MICRO,
         links=(),
     )
-    log = _log(run, tenant, (f"odoo.{run.kind}.started", f"{root.name} has been running since {_iso(run.started_at)}."))
+    log = _log(by, f"odoo.{run.kind}.started", f"{root.name} has been running since {_iso(run.started_at)}.")
     return Told(spans=(span,), logs=(log,))
 
 
 def tell_correction(run: Run, difference: str, at: datetime, tenant: Tenant) -> Told:
     """A fact that came after its Run was told: the span stays, a log event linked to it says what was different."""
-    log = _log(run, tenant, ("odoo.run.corrected", f"{run.title}: {difference}"))
-    return Told(logs=(replace(log, at=at, severity="warn"),), measurements=(measure.correction(run, at),))
+    log = _log(speech(run, tenant), "odoo.run.corrected", f"{run.title}: {difference}")
+    return Told(
+        logs=(replace(log, at=at, observed_at=at, severity="warn"),), measurements=(measure.correction(run, at),)
+    )
 
 
 def redraw(body: bytes, tenant: Tenant) -> Told:
@@ -109,34 +141,20 @@ encode_run: Callable[[Run], bytes] = msgspec.json.Encoder().encode
 decode_run: Callable[[bytes], Run] = msgspec.json.Decoder(Run).decode
 
 
-def trace_of(run: Run, tenant: Tenant) -> bytes:
-    """The Run's trace id (16 bytes)."""
-    return ids.trace_id(tenant, run.model, run.record_id, run.trace_key)
-
-
-def _span_of(run: Run, role: str, tenant: Tenant) -> bytes:
-    return ids.span_id(tenant, (run.model, run.record_id, run.key), role)
-
-
-def _exemplar(run: Run, tenant: Tenant) -> tuple[bytes, bytes]:
-    return trace_of(run, tenant), _span_of(run, ids.ROOT, tenant)
-
-
-def _root(run: Run, tenant: Tenant) -> Span:
-    voice = VOICES[run.kind]
-    began = min(run.started_at, run.scheduled_at or run.started_at, *(s.started_at for s in run.steps[:1]))
-    end = run.ended_at or began
+def _root(by: Speech, tenant: Tenant) -> Span:
+    run = by.run
+    end = run.ended_at or by.began
     return Span(
-        trace_id=trace_of(run, tenant),
-        span_id=_span_of(run, ids.ROOT, tenant),
-        name=voice.root(run),
-        kind=voice.kind,
-        scope=voice.scope,
-        started_at=began,
-        ended_at=max(end, began),
+        trace_id=by.trace_id,
+        span_id=by.root_id,
+        name=by.voice.root(run),
+        kind=by.voice.kind,
+        scope=by.voice.scope,
+        started_at=by.began,
+        ended_at=max(end, by.began + MICRO),
         is_error=run.result in BAD,
-        error=run.failure.message or run.failure.type if run.failure else "",
-        attributes=_identity(run, tenant) + voice.attributes + run.attributes + _outcome(run) + _clamped(end, began),
+        error=_description(run.failure),
+        attributes=by.identity + by.voice.attributes + run.attributes + _outcome(run) + _clamped(end, by.began),
         links=tuple(
             SpanLink(
                 trace_id=ids.trace_id(tenant, link.model, link.record_id, link.trace_key),
@@ -148,20 +166,38 @@ def _root(run: Run, tenant: Tenant) -> Span:
     )
 
 
-def _step(run: Run, step: Step, tenant: Tenant) -> Span:
-    end = step.ended_at or step.started_at
+def _shown(step: Step, began: datetime) -> tuple[datetime, datetime]:
+    """A Step's times; one of no duration is shown a microsecond long, inside its Run.
+
+    Jaeger warns of a "negative duration" at spans without any, and of skewed clocks when one reaches out of its parent.
+    """
+    end = max(step.ended_at or step.started_at, step.started_at)
+    if end > step.started_at:
+        return step.started_at, end
+    return (end - MICRO, end) if end > began else (end, end + MICRO)
+
+
+def _step(by: Speech, step: Step) -> Span:
+    shown = _shown(step, by.began)
     return Span(
-        trace_id=trace_of(run, tenant),
-        span_id=_span_of(run, step.role, tenant),
-        parent_id=_span_of(run, ids.ROOT, tenant),
+        trace_id=by.trace_id,
+        span_id=by.span_id(step.role),
+        parent_id=by.root_id,
         name=step.name,
-        scope=VOICES[run.kind].scope,
-        started_at=step.started_at,
-        ended_at=max(end, step.started_at),
+        scope=by.voice.scope,
+        started_at=shown[0],
+        ended_at=shown[1],
         is_error=step.result in BAD,
-        error=step.failure.message or step.failure.type if step.failure else "",
-        attributes=_identity(run, tenant) + _about(step) + step.attributes + _clamped(end, step.started_at),
+        error=_description(step.failure),
+        attributes=by.identity
+        + _about(step)
+        + step.attributes
+        + _clamped(step.ended_at or step.started_at, step.started_at),
     )
+
+
+def _description(failure: Failure | None) -> str:
+    return failure.message or failure.type if failure else ""
 
 
 def _identity(run: Run, tenant: Tenant) -> Attributes:
@@ -210,47 +246,49 @@ def _clamped(end: datetime, began: datetime) -> Attributes:
     return ((SHIFT, True),) if end < began else ()
 
 
-def _decisions(run: Run, steps: Iterable[Step], tenant: Tenant) -> tuple[LogRecord, ...]:
+def _decisions(by: Speech, steps: Iterable[Step]) -> tuple[LogRecord, ...]:
     """Every decision and every transition of a document is a log event too (audit)."""
-    if run.kind != "record":
+    if by.run.kind != "record":
         return ()
-    return tuple(_transition(run, step, tenant) for step in steps if step.ended_at is not None)
+    return tuple(_transition(by, step) for step in steps if step.ended_at is not None)
 
 
-def _transition(run: Run, step: Step, tenant: Tenant) -> LogRecord:
+def _transition(by: Speech, step: Step) -> LogRecord:
     decision = dict(step.attributes).get("odoo.approval.decision")
     event = "odoo.approval.decided" if decision else "odoo.record.left"
-    words = f"{run.title}: {step.name} {decision}." if decision else f"{run.title} left {step.name}."
-    log = _log(run, tenant, (event, words))
+    title = by.run.title
+    log = _log(by, event, f"{title}: {step.name} {decision}." if decision else f"{title} left {step.name}.")
     return replace(
         log,
         at=step.ended_at or step.started_at,
-        span_id=_span_of(run, step.role, tenant),
+        observed_at=step.ended_at or step.started_at,
+        span_id=by.span_id(step.role),
         attributes=log.attributes + step.attributes,
     )
 
 
-def _failures(run: Run, tenant: Tenant) -> tuple[LogRecord, ...]:
+def _failures(by: Speech) -> tuple[LogRecord, ...]:
     """A failure as a log event: exception type, masked message, trace id."""
-    if run.failure is None:
+    why = by.run.failure
+    if why is None:
         return ()
-    log = _log(run, tenant, (f"odoo.{run.kind}.failed", f"{run.title} failed: {run.failure.message or run.failure.type}"))
-    exception = (("exception.type", run.failure.type), ("exception.message", run.failure.message))
-    return (replace(log, severity="error", attributes=log.attributes + exception + _why(run.failure)),)
+    log = _log(by, f"odoo.{by.run.kind}.failed", f"{by.run.title} failed: {_description(why)}")
+    exception = (("exception.type", why.type), ("exception.message", why.message))
+    return (replace(log, severity="error", attributes=log.attributes + exception + _why(why)),)
 
 
-def _log(run: Run, tenant: Tenant, says: tuple[str, str]) -> LogRecord:
+def _log(by: Speech, event: str, words: str) -> LogRecord:
     """One log event about a Run; its times come from the facts, so that a repeated telling is the same."""
-    at = run.ended_at or run.started_at
+    at = by.run.ended_at or by.run.started_at
     return LogRecord(
-        event_name=says[0],
-        scope=VOICES[run.kind].scope,
+        event_name=event,
+        scope=by.voice.scope,
         at=at,
         observed_at=at,
-        body=says[1],
-        attributes=_identity(run, tenant),
-        trace_id=trace_of(run, tenant),
-        span_id=_span_of(run, ids.ROOT, tenant),
+        body=words,
+        attributes=by.identity,
+        trace_id=by.trace_id,
+        span_id=by.root_id,
     )
 
 

@@ -1,17 +1,17 @@
-"""From a batch of Events to one Commit: no IO but what was loaded before; what a repeat would write again is the same."""
+"""From a batch of Events to one Commit, without IO: folding the same batch again makes the same rows."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from exporter.domain.bodies import SourceRead
+from exporter.domain.bodies import CronCounted, SourceRead
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Run, Timer
 from exporter.domain.told import Told
 from exporter.fold import measure, subjects
 from exporter.fold.advance import KINDS, Advanced, Late, advance, begin, memory_of, timers
 from exporter.fold.route import route
-from exporter.fold.subjects import Flow, Subject
+from exporter.fold.subjects import Flow, Subject, order
 from exporter.fold.tell import (
     decode_run,
     encode_run,
@@ -19,7 +19,6 @@ from exporter.fold.tell import (
     tell_correction,
     tell_started,
     tell_steps,
-    trace_of,
 )
 from exporter.store.protocols import Quarantined, RunRow, SubjectRow
 
@@ -32,7 +31,7 @@ class Batch:
 
     Attributes:
         before: the Subjects it began with.
-        marks: how far each Source was read by the end of the batch, for those that were.
+        marks: how far each Source was read by the end of the part that is being folded, for those that were.
     """
 
     flow: Flow
@@ -45,6 +44,16 @@ class Batch:
     history: list[Told] = field(default_factory=list)
     late: list[Late] = field(default_factory=list)
     quarantine: list[Quarantined] = field(default_factory=list)
+
+    def due(self) -> list[str]:
+        """Subjects of this batch of which a Timer falls due by the marks."""
+        return [
+            key
+            for key, subject in self.subjects.items()
+            if subject.due
+            and (mark := self.marks.get(KINDS[subject.kind].source))
+            and min(subject.due.values()) <= mark
+        ]
 
     def fold(self, key: str, events: Sequence[Event]) -> None:
         """Advance one Subject by its Events; an Event on which that raises is set aside and the rest goes on."""
@@ -87,11 +96,11 @@ class Batch:
         self.rows[subject.key] = SubjectRow(
             key=subject.key, kind=subject.kind, state=subjects.save(subject), open=_open(advanced.open)
         )
-        closed = [run for run, _ in advanced.closed]
-        self.runs += [run_row(run, self.flow) for run in (*closed, *((advanced.open,) if advanced.marker else ())) if run]
         self.late += advanced.late
         for run, one in told:
             (self.history if run.origin == "history" else self.told).append(one)
+            if run.ended_at is not None or advanced.marker:
+                self.runs.append(run_row(run, one.spans[-1].trace_id))
 
     def correct(self, find: Callable[[str], RunRow | None]) -> None:
         """Say what late facts would have changed of Runs told before; `find` looks a stored Run up."""
@@ -115,18 +124,44 @@ def group(events: Iterable[Event]) -> dict[str, list[Event]]:
     return groups
 
 
-def marks(events: Iterable[Event]) -> dict[str, datetime]:
-    """How far each Source was read by the end of these Events."""
-    found: dict[str, datetime] = {}
+def parts(events: Iterable[Event]) -> Iterator[tuple[list[Event], dict[str, datetime]]]:
+    """Events up to a mark (or the last one), and the marks there: each is folded before the next begins.
+
+    Facts behind a mark must not change what was known at it: so a backlog tells what it would have told live.
+    """
+    found: list[Event] = []
+    marks: dict[str, datetime] = {}
     for event in events:
-        if isinstance(event.body, SourceRead):
-            found[event.source] = max(event.body.until, found.get(event.source, event.body.until))
-    return found
+        body = event.body
+        if marks and (not isinstance(body, SourceRead) or event.source in marks):
+            yield found, marks
+            found, marks = [], {}
+        found.append(event)
+        if isinstance(body, SourceRead):
+            marks[event.source] = body.until
+    if found:
+        yield found, marks
+
+
+def due(timers: Iterable[Timer], batch: Batch) -> list[str]:
+    """Subjects with a stored Timer that falls due by the batch's marks, but for those the batch has changed already."""
+    return [
+        timer.subject
+        for timer in timers
+        if timer.subject not in batch.subjects
+        and (mark := batch.marks.get(timer.source)) is not None
+        and timer.due <= mark
+    ]
 
 
 def gauges(events: Iterable[Event]) -> Told:
-    """What the facts say by themselves."""
-    return Told(measurements=tuple(one for event in events for one in measure.gauges(event)))
+    """What the facts say by themselves: of each scheduled action the newest, it would overwrite the others."""
+    newest: dict[int, Event] = {}
+    for event in events:
+        if type(event.body) is CronCounted:
+            known = newest.setdefault(event.body.cron_id, event)
+            newest[event.body.cron_id] = max(known, event, key=order)
+    return Told(measurements=tuple(one for event in newest.values() for one in measure.gauges(event)))
 
 
 def load(row: SubjectRow) -> Subject:
@@ -134,14 +169,14 @@ def load(row: SubjectRow) -> Subject:
     return subjects.load(row.key, row.state, memory_of)
 
 
-def run_row(run: Run, flow: Flow) -> RunRow:
+def run_row(run: Run, trace_id: bytes) -> RunRow:
     """A Run as it is kept until retention."""
     return RunRow(
         id=f"{run.subject}#{run.key}",
         kind=run.kind,
         workflow=run.workflow,
         subject=run.subject,
-        trace_id=trace_of(run, flow.tenant),
+        trace_id=trace_id,
         started_at=run.started_at,
         ended_at=run.ended_at,
         result=run.result,

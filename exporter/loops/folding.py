@@ -4,17 +4,19 @@ A Source's mark is an Event in the tenant's order (`source.read`), so Timers fir
 backlog is folded as it would have been live, and a refold needs nothing but the Events.
 """
 
+import gc
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from exporter.clock import Clock
+from exporter.domain.bodies import SourceRead
 from exporter.domain.events import Event
 from exporter.domain.told import Measurement, Told
 from exporter.errors import StoreError
 from exporter.fold.subjects import Flow, Subject
-from exporter.loops.batching import Batch, gauges, group, load, marks
+from exporter.loops.batching import Batch, due, gauges, group, load, parts
 from exporter.store.protocols import (
     FOLD,
     Commit,
@@ -35,6 +37,14 @@ TIMERS_AT_ONCE = 5000
 CACHED_SUBJECTS = 20_000
 QUARANTINE_SHARE = 0.2  # of a batch of at least QUARANTINE_LEAST Events: then the program is wrong, not the facts
 QUARANTINE_LEAST = 100
+
+
+def spare_the_collector() -> None:
+    """Let Python's garbage collector run less often: the fold makes trees and no cycles.
+
+    With its defaults it runs every 700 objects, about every sixth Run, and takes a sixth of the fold's time.
+    """
+    gc.set_threshold(100_000, 50, 50)
 
 
 class TooManyRefused(StoreError):
@@ -105,20 +115,17 @@ class Folding:
         return True
 
     def _advance(self, events: Sequence[Event]) -> Batch:
-        read = marks(events)
-        groups: dict[str, Sequence[Event]] = {key: () for key in self._due(read)}
-        groups |= group(events)
-        self._load(groups)
-        batch = Batch(flow=self.flow, before=self._subjects, marks=read)
-        for key, mine in groups.items():
-            batch.fold(key, mine)
+        batch = Batch(flow=self.flow, before=self._subjects)
+        marked = any(isinstance(event.body, SourceRead) for event in events)
+        timers = self.ledger.due(self.tenant, TIMERS_AT_ONCE) if marked else []
+        for part, batch.marks in parts(events):
+            groups: dict[str, Sequence[Event]] = dict.fromkeys((*due(timers, batch), *batch.due()), ())
+            groups |= group(part)
+            self._load(groups)
+            for key, mine in groups.items():
+                batch.fold(key, mine)
         batch.correct(lambda run: self.ledger.run(self.tenant, run))
         return batch
-
-    def _due(self, read: Mapping[str, datetime]) -> list[str]:
-        """Subjects with a Timer that fell due by the mark of its Source; too many at once wait for the next mark."""
-        timers = self.ledger.due(self.tenant, TIMERS_AT_ONCE) if read else []
-        return [timer.subject for timer in timers if timer.source in read and timer.due <= read[timer.source]]
 
     def _load(self, keys: Iterable[str]) -> None:
         missing = [key for key in keys if key not in self._subjects]
@@ -194,5 +201,3 @@ def _limit(refused: Sequence[Quarantined], events: int) -> None:
 
 def _quarantined(at: datetime, number: int) -> Measurement:
     return Measurement(name="odoo_otel_quarantined_total", labels=(), value=number, at=at)
-
-

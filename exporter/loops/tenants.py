@@ -1,4 +1,4 @@
-"""One tenant's polling: connect once, remember who it is, then ask its Sources one after the other (one call in flight)."""
+"""One tenant's polling: connect, remember who it is, then ask its Sources one after the other (one call in flight)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -62,7 +62,9 @@ class TenantPolling:
             return False
         self._failing = ""
         self.known(remember(self.inbox, found.tenant, self.clock))
-        self._polls = [Polling(self.name, one, self.inbox, self.ledger, self.clock, self.appended) for one in found.sources]
+        self._polls = [
+            Polling(self.name, one, self.inbox, self.ledger, self.clock, self.appended) for one in found.sources
+        ]
         return True
 
     def _report(self, error: str) -> None:

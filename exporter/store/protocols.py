@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from msgspec import Struct
+
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Timer
 from exporter.domain.told import Labels
@@ -70,8 +72,7 @@ class SubjectRow:
     open: Open | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRow:
+class RunRow(Struct, frozen=True, kw_only=True, gc=False):
     """A closed (or, at `started`, still open) Run kept whole until retention; `id` = subject + "#" + run key."""
 
     id: str
@@ -105,8 +106,7 @@ class TotalRow:
     state: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservationRow:
+class ObservationRow(Struct, frozen=True, kw_only=True, gc=False):
     """One number of one Run."""
 
     series: str
@@ -115,8 +115,7 @@ class ObservationRow:
     value: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxRow:
+class OutboxRow(Struct, frozen=True, kw_only=True, gc=False):
     """One encoded span, log record or metric. `context` = encoded resource and scope, stored once each.
 
     `id` is given by the store; rows leave in its order. `key` (span id, or a digest) makes a repeat visible.

@@ -7,9 +7,10 @@ into batches as long as no label meets more values than its cap (decisions 15 an
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import product
+from typing import Any
 
 from exporter.domain.times import micros
 from exporter.domain.told import Labels, Measurement
@@ -73,7 +74,8 @@ class Totals:
         for key, found in batch:
             if key not in self._states:
                 key = self._place(key, changed)  # noqa: PLW2901
-            if _record(INSTRUMENTS[found.name], self._states[key], found):
+            state = self._states[key]
+            if _RECORD[type(state)](INSTRUMENTS[found.name], state, found):
                 changed.add(key)
         return [_series(key, self._states[key]) for key in sorted(changed)]
 
@@ -168,23 +170,18 @@ def _fresh(instrument: Instrument) -> State:
             return InfoState(at=_NEVER, values=[])
 
 
-def _record(instrument: Instrument, state: State, found: Measurement) -> bool:
-    """Count one measurement; False when it changed nothing."""
-    match state:
-        case CounterState():
-            state.value += found.value
-            state.exemplar = _newest(state.exemplar, found) if found.value else state.exemplar
-            return found.value > 0
-        case HistogramState():
-            bucket = bisect_left(instrument.bounds, found.value)
-            state.counts[bucket] += 1
-            state.sum += found.value
-            state.exemplars[bucket] = _newest(state.exemplars[bucket], found)
-            return True
-        case GaugeState():
-            return _replace_gauge(state, found)
-        case InfoState():
-            return _replace_info(state, found, instrument.identity)
+def _count(_: Instrument, state: CounterState, found: Measurement) -> bool:
+    state.value += found.value
+    state.exemplar = _newest(state.exemplar, found) if found.value else state.exemplar
+    return found.value > 0
+
+
+def _observe(instrument: Instrument, state: HistogramState, found: Measurement) -> bool:
+    bucket = bisect_left(instrument.bounds, found.value)
+    state.counts[bucket] += 1
+    state.sum += found.value
+    state.exemplars[bucket] = _newest(state.exemplars[bucket], found)
+    return True
 
 
 def _newest(mark: Mark | None, found: Measurement) -> Mark | None:
@@ -197,7 +194,7 @@ def _newest(mark: Mark | None, found: Measurement) -> Mark | None:
     return fresh if mark is None or fresh > mark else mark
 
 
-def _replace_gauge(state: GaugeState, found: Measurement) -> bool:
+def _replace_gauge(_: Instrument, state: GaugeState, found: Measurement) -> bool:
     at = micros(found.at)
     if (at, found.value) <= (state.at, state.value):
         return False
@@ -205,12 +202,21 @@ def _replace_gauge(state: GaugeState, found: Measurement) -> bool:
     return True
 
 
-def _replace_info(state: InfoState, found: Measurement, identity: int) -> bool:
-    at, values = micros(found.at), [value for _, value in found.labels[identity:]]
+def _replace_info(instrument: Instrument, state: InfoState, found: Measurement) -> bool:
+    at, values = micros(found.at), [value for _, value in found.labels[instrument.identity :]]
     if (at, values) <= (state.at, state.values):
         return False
     state.at, state.values = at, values
     return True
+
+
+# How a measurement is counted; each says whether it changed anything. A table: this is the innermost loop of the fold.
+_RECORD: Mapping[type[State], Callable[[Instrument, Any, Measurement], bool]] = {
+    CounterState: _count,
+    HistogramState: _observe,
+    GaugeState: _replace_gauge,
+    InfoState: _replace_info,
+}
 
 
 def _series(key: Key, state: State) -> Series:

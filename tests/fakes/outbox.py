@@ -1,8 +1,10 @@
 """The Outbox in memory: what the sending loop's unit tests live on; the contract test runs the same on the real one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec.structs import replace
 
 from exporter.store.protocols import OutboxRow, Signal
 

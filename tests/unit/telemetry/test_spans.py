@@ -96,7 +96,7 @@ def test_a_span_is_read_back_as_it_was(found: Span) -> None:
 
 def fields(found: Span) -> dict[str, object]:
     """A span's fields by name."""
-    return {name: getattr(found, name) for name in Span.__dataclass_fields__}
+    return {name: getattr(found, name) for name in Span.__struct_fields__}
 
 
 @pytest.mark.parametrize("order", [(True, 1, 1.0), (1.0, True, 1), (1, 1.0, True)])

@@ -1,0 +1,219 @@
+"""The exporter as a process of its own: configured, started, asked over HTTP, killed or stopped, started again."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any, Self
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.config import STORE_FILE
+from exporter.store import open_reader
+from exporter.store.protocols import PollReport
+
+ROOT = Path(__file__).parents[2]
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+Sample = tuple[str, tuple[tuple[str, str], ...]]
+_LISTENING = "listening on http://"
+
+
+def until(done: Callable[[], object], seconds: float = 20.0, what: str = "it") -> None:
+    """Wait for what other threads and processes do."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
+        time.sleep(0.02)
+
+
+@dataclass
+class Exporter:
+    """`odoo-otel run` on a folder; `with` starts it and kills what is left of it.
+
+    Attributes:
+        databases: entries of the configuration.
+        endpoint: where it sends to; None: nowhere.
+        settings: other keys of the configuration.
+        file_limit: bytes beyond which no file may grow (the disk that breaks).
+        lines: what it wrote to stderr, in all its lives.
+    """
+
+    folder: Path
+    databases: Sequence[Mapping[str, object]]
+    endpoint: str | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+    file_limit: int | None = None
+    lines: list[str] = field(default_factory=list)
+    _process: "subprocess.Popen[str] | None" = None
+    _reading: Thread | None = None
+    _life: int = 0
+
+    def __enter__(self) -> Self:
+        """Start and wait until it listens."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave no process behind."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    @property
+    def state(self) -> Path:
+        """The folder of its store."""
+        return self.folder / "state"
+
+    @property
+    def store(self) -> Path:
+        """The file of its store."""
+        return self.state / STORE_FILE
+
+    @property
+    def process(self) -> "subprocess.Popen[str]":
+        """The process at work."""
+        assert self._process is not None, "it was not started"
+        return self._process
+
+    @property
+    def address(self) -> str:
+        """Where this life of it listens; "" until it does."""
+        said = (line.partition(_LISTENING)[2] for line in reversed(self.lines[self._life :]) if _LISTENING in line)
+        return next((f"http://{words.partition(chr(34))[0]}" for words in said), "")
+
+    def launch(self) -> None:
+        """Start, and wait for nothing."""
+        self.folder.mkdir(exist_ok=True)
+        config = {"state_dir": str(self.state), "listen_port": 0, "databases": [*self.databases], **self.settings}
+        path = self.folder / "config.yaml"
+        path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "ODOO_"))}
+        sent = {} if self.endpoint is None else {"OTEL_EXPORTER_OTLP_ENDPOINT": self.endpoint}
+        self._life = len(self.lines)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "exporter", "run", "--config", str(path)],
+            cwd=ROOT,
+            env={**kept, **sent},
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=self._limit if self.file_limit else None,
+        )
+        self._reading = Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reading.start()
+
+    def start(self, seconds: float = 20.0) -> None:
+        """Start, and wait until it listens."""
+        self.launch()
+        until(lambda: self.address or self.process.poll() is not None, seconds, "listening")
+        assert self.address, self.lines[self._life :]
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.ended()
+
+    def stop(self, seconds: float = 15.0) -> float:
+        """SIGTERM; it must leave with 0. How long that took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        assert self.ended(seconds) == 0, self.lines[-5:]
+        return time.monotonic() - began
+
+    def ended(self, seconds: float = 15.0) -> int:
+        """Wait for its end; the exit code."""
+        code = self.process.wait(seconds)
+        assert self._reading is not None
+        self._reading.join(5)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return code
+
+    def get(self, path: str, accept: str = "text/plain") -> tuple[int, str]:
+        """Status and body of a page."""
+        request = urllib.request.Request(self.address + path, headers={"Accept": accept})  # noqa: S310 - our own page
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+                return int(answer.status), answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
+
+    def samples(self) -> dict[Sample, float]:
+        """Every sample of /metrics by name and sorted labels."""
+        return samples(self.get("/metrics")[1])
+
+    def value(self, name: str, **labels: str) -> float:
+        """The sum of the samples of one name that have these labels."""
+        found = self.samples().items()
+        return sum(n for (named, given), n in found if named == name and labels.items() <= dict(given).items())
+
+    def reports(self, tenant: str) -> dict[str, PollReport]:
+        """The last report of each Source; nothing while there is no store."""
+        return {report.source: report for report, _ in self._ask(lambda reader: reader.reports(tenant))}
+
+    def counts(self) -> dict[str, int]:
+        """Running numbers of the store."""
+        found: dict[str, int] = self._ask(lambda reader: reader.counts())
+        return found
+
+    def settled(self, *tenants: str) -> bool:
+        """Whether everything stored is folded and everything told is sent."""
+        lags = [self._ask(lambda reader, one=one: reader.lag(one, "fold")[0]) for one in tenants]
+        return not any(lags) and not any(waiting for _, waiting, _ in self._ask(lambda reader: reader.outbox()))
+
+    def rss(self) -> float:
+        """Resident memory in MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    def logs(self) -> list[dict[str, Any]]:
+        """Every line of stderr as the JSON object it must be."""
+        return [json.loads(line) for line in self.lines]
+
+    def _ask(self, question: Callable[[Any], Any]) -> Any:
+        reader = open_reader(self.store)
+        try:
+            return question(reader)
+        finally:
+            reader.close()
+
+    def _read(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stderr is not None
+        self.lines.extend(line.removesuffix("\n") for line in process.stderr)
+
+    def _limit(self) -> None:
+        assert self.file_limit is not None
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
+
+
+def samples(page: str) -> dict[Sample, float]:
+    """Every sample of an exposition in text format; none may stand there twice."""
+    found: dict[Sample, float] = {}
+    for family in text_string_to_metric_families(page):
+        for one in family.samples:
+            key = (one.name, tuple(sorted(one.labels.items())))
+            assert key not in found, f"{key} stands twice"
+            found[key] = one.value
+    return found
+
+
+def openmetrics_samples(page: str) -> dict[Sample, float]:
+    """The same of OpenMetrics, by its own strict parser."""
+    families = list(openmetrics_families(page))
+    assert len({family.name for family in families}) == len(families)
+    return {(one.name, tuple(sorted(one.labels.items()))): one.value for family in families for one in family.samples}
+
+
+def counted(found: Mapping[Sample, float]) -> dict[Sample, float]:
+    """Counters and histograms that say something of Odoo: what must be the same whoever counts."""
+    ends = ("_total", "_bucket", "_sum", "_count")
+    return {key: n for key, n in found.items() if key[0].endswith(ends) and not key[0].startswith("odoo_otel_export")}
