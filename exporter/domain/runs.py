@@ -14,6 +14,9 @@ Cause = Literal["auth", "schema", "timeout", "rate_limit", "outage", "data", "bu
 Origin = Literal["live", "history"]
 Scalar = str | bool | int | float
 Attributes = tuple[tuple[str, Scalar], ...]
+CLAMPED: Attributes = (
+    ("odoo.time.clamped", True),
+)  # clocks lied: a time was moved so that nothing ends before it began
 
 
 class Failure(Struct, frozen=True, kw_only=True, gc=False):

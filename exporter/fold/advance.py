@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from exporter.domain.events import Event
 from exporter.domain.runs import Run, Step, Timer
+from exporter.domain.times import EPOCH
 from exporter.fold import crons, jobs, records
 from exporter.fold.subjects import Cut, Flow, Kind, Subject, order
 
@@ -60,12 +61,13 @@ def memory_of(kind: str, raw: bytes) -> object:
 def advance(subject: Subject, events: Sequence[Event], flow: Flow, read_until: datetime | None = None) -> Advanced:
     """Insert facts (a repeat changes nothing), let Timers due by the Source's mark fire, and cut.
 
-    The result depends on the set of facts and on the mark, never on the order of `events`.
+    The result depends on the set of facts and on the mark, never on the order of `events`. Without a mark nothing is
+    closed or told, whatever an older mark would allow: the rest of the same poll may still be to come.
     """
     kind = KINDS[subject.kind]
     facts, late = _insert(subject, events, kind)
     fired = {name for name, due in subject.due.items() if read_until is not None and due <= read_until}
-    until = subject.until if read_until is None else max(subject.until, read_until - kind.settle)
+    until = EPOCH if read_until is None else max(subject.until, read_until - kind.settle)
     cut = kind.cut(facts, subject.memory, until, flow)
     told = _still(cut.closed, subject.told)
     fresh = _fresh(cut, until, told)
@@ -74,7 +76,9 @@ def advance(subject: Subject, events: Sequence[Event], flow: Flow, read_until: d
         told |= {mark(cut.open, step.role) for step in fresh} | ({mark(cut.open, STARTED)} if marker else set())
     wanted = _wanted(cut, told, kind)
     return Advanced(
-        subject=replace(subject, facts=cut.facts, memory=cut.memory, until=until, told=told, due=wanted),
+        subject=replace(
+            subject, facts=cut.facts, memory=cut.memory, until=max(until, subject.until), told=told, due=wanted
+        ),
         closed=tuple((run, subject.told) for run in cut.closed),
         fresh=fresh,
         marker=marker,

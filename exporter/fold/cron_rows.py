@@ -49,6 +49,13 @@ class Execution(Struct, frozen=True, kw_only=True, gc=False):
         return max(last.write_date, last.create_date, self.start)
 
     @property
+    def clamped(self) -> bool:
+        """Whether its rows say that it ended before it began."""
+        return self.ended and (
+            self.rows[-1].write_date < self.start or any(r.write_date < r.create_date for r in self.rows)
+        )
+
+    @property
     def left_over(self) -> bool:
         """Whether the last iteration said that work remains (Odoo then reports `partially done`)."""
         return self.rows[-1].remaining > 0

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from exporter.domain.bodies import CronCounted, CronProgress, CronTrigger, RecordVanished
 from exporter.domain.events import Event
-from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, RunLink, Step
+from exporter.domain.runs import BAD, CLAMPED, Attributes, Failure, Result, Run, RunLink, Step
 from exporter.domain.times import EPOCH
 from exporter.fold.cron_results import GRACE, Past, Settled, settle
 from exporter.fold.cron_rows import Execution, executions
@@ -179,7 +179,7 @@ def _run(one: Settled, memory: CronMemory, setting: _Setting) -> Run:
         origin="history" if first is not None and one.end < first else "live",
         steps=_steps(one, scheduled),
         links=_links(cron_id, memory),
-        attributes=_attributes(row, why),
+        attributes=_attributes(row, why) + (CLAMPED if one.execution and one.execution.clamped else ()),
     )
 
 

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 from exporter.domain.bodies import JobChanged, MessagePosted
 from exporter.domain.events import Event
-from exporter.domain.runs import Attributes, Run, RunLink
+from exporter.domain.runs import CLAMPED, Attributes, Run, RunLink
 from exporter.domain.times import EPOCH
 from exporter.fold.job_rows import RUNNING, TERMINAL, End, Episode, Glimpse, Life, glimpse, life
 from exporter.fold.job_steps import Attempt, attempts, failure_of, steps
 from exporter.fold.subjects import Cut, Flow, Kind
+
+SECONDS = timedelta(seconds=1)  # dates are shown in whole ones: a time that much too early is no lie
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ def _run(episode: Episode, memory: JobMemory, flow: Flow, end: End | None) -> Ru
     wanted = _wanted(episode, memory, tried)
     ended = max(end.at, wanted) if end else None
     drawn, since = steps(tried, wanted, end)
-    started = max(tried[0].start, wanted) if tried else wanted
+    started = max(tried[0].start, wanted) if tried else ended or wanted  # one that never ran waited to its end
     first = flow.tenant.first_start
     number = str(memory.episodes + 1)
     return Run(
@@ -110,7 +112,7 @@ def _run(episode: Episode, memory: JobMemory, flow: Flow, end: End | None) -> Ru
         origin="history" if ended is not None and first is not None and ended < first else "live",
         steps=drawn,
         links=tuple(_link(uuid) for uuid in last.depends_on),
-        attributes=_attributes(last, tried) + _gone(episode),
+        attributes=_attributes(last, tried) + _gone(episode) + (CLAMPED if end and end.at + SECONDS < started else ()),
         state="" if end else last.state,
         since=None if end else since,
     )

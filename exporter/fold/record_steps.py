@@ -6,7 +6,7 @@ from datetime import datetime
 
 from exporter.domain.bodies import FieldChanged, RecordVanished, ReviewChanged
 from exporter.domain.events import Event
-from exporter.domain.runs import Result, Step
+from exporter.domain.runs import CLAMPED, Attributes, Result, Step
 from exporter.fold.workflows import Workflow
 
 # tier.review.status -> what was decided (facts/odoo.md section 4).
@@ -24,6 +24,7 @@ class Reviewed:
     ended_at: datetime | None
     decision: str
     row: ReviewChanged
+    clamped: bool = False
 
     def step(self) -> Step:
         """The human wait for this decision."""
@@ -34,11 +35,11 @@ class Reviewed:
             ended_at=self.ended_at,
             wait="human",
             result=_RESULTS.get(self.decision, "cancellation") if self.ended_at else None,
-            attributes=_attributes(self),
+            attributes=_attributes(self) + (CLAMPED if self.clamped else ()),
         )
 
 
-def _attributes(one: Reviewed) -> tuple[tuple[str, str | int], ...]:
+def _attributes(one: Reviewed) -> Attributes:
     found: dict[str, str | int | None] = {
         "odoo.approval.tier": one.row.tier,
         "odoo.approval.decision": one.decision or None,
@@ -84,6 +85,7 @@ def _reviewed(event: Event, gone: dict[int, datetime], rows: dict[int, Event]) -
         ended_at=max(end, asked) if end else None,
         decision=DECISIONS.get(row.status, "") if decided else "cancelled" if end else "",
         row=row,
+        clamped=end is not None and end < asked,
     )
 
 

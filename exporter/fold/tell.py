@@ -12,14 +12,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from exporter.domain import ids
-from exporter.domain.runs import BAD, Attributes, Failure, Run, Step
+from exporter.domain.runs import BAD, CLAMPED, Attributes, Failure, Run, Step
 from exporter.domain.tenants import Tenant
 from exporter.domain.times import MICRO
 from exporter.domain.told import Exemplar, LogRecord, Span, SpanKind, SpanLink, Told
 from exporter.fold import measure
 from exporter.fold.advance import STARTED, mark
-
-SHIFT = "odoo.time.clamped"  # set where clocks lied and a negative duration was made zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +69,7 @@ def speech(run: Run, tenant: Tenant) -> Speech:
         root_id=span_id(ids.ROOT),
         span_id=span_id,
         identity=_identity(run, tenant),
-        began=min(run.started_at, run.scheduled_at or run.started_at, *(s.started_at for s in run.steps[:1])),
+        began=min(run.started_at, run.scheduled_at or run.started_at, *[s.started_at for s in run.steps]),
     )
 
 
@@ -144,6 +142,7 @@ decode_run: Callable[[bytes], Run] = msgspec.json.Decoder(Run).decode
 def _root(by: Speech, tenant: Tenant) -> Span:
     run = by.run
     end = run.ended_at or by.began
+    last = max([end, *[step.ended_at for step in run.steps if step.ended_at is not None]])
     return Span(
         trace_id=by.trace_id,
         span_id=by.root_id,
@@ -151,10 +150,10 @@ def _root(by: Speech, tenant: Tenant) -> Span:
         kind=by.voice.kind,
         scope=by.voice.scope,
         started_at=by.began,
-        ended_at=max(end, by.began + MICRO),
+        ended_at=max(last, by.began + MICRO),
         is_error=run.result in BAD,
         error=_description(run.failure),
-        attributes=by.identity + by.voice.attributes + run.attributes + _outcome(run) + _clamped(end, by.began),
+        attributes=by.identity + by.voice.attributes + run.attributes + _outcome(run) + _clamped(run, last),
         links=tuple(
             SpanLink(
                 trace_id=ids.trace_id(tenant, link.model, link.record_id, link.trace_key),
@@ -189,10 +188,7 @@ def _step(by: Speech, step: Step) -> Span:
         ended_at=shown[1],
         is_error=step.result in BAD,
         error=_description(step.failure),
-        attributes=by.identity
-        + _about(step)
-        + step.attributes
-        + _clamped(step.ended_at or step.started_at, step.started_at),
+        attributes=by.identity + _about(step) + step.attributes,
     )
 
 
@@ -242,8 +238,9 @@ def _why(failure: Failure | None) -> Attributes:
     return tuple((name, value) for name, value in found if value != "")
 
 
-def _clamped(end: datetime, began: datetime) -> Attributes:
-    return ((SHIFT, True),) if end < began else ()
+def _clamped(run: Run, last: datetime) -> Attributes:
+    """The mark of a root that was made longer, so that its children lie inside it."""
+    return CLAMPED if run.ended_at is not None and last > run.ended_at and CLAMPED[0] not in run.attributes else ()
 
 
 def _decisions(by: Speech, steps: Iterable[Step]) -> tuple[LogRecord, ...]:

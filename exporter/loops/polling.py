@@ -1,19 +1,21 @@
 """The polling loop: ask one Source, make what it saw and how far it read durable in one transaction, report on it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from logging import getLogger
 
 from exporter.clock import Clock
 from exporter.domain.bodies import SourceRead
 from exporter.domain.events import Event
+from exporter.domain.times import EPOCH, MICRO
 from exporter.errors import SourceError
 from exporter.sources.polling import Poll, Source
 from exporter.store.protocols import Inbox, Ledger, PollReport
 
 log = getLogger(__name__)
 DUE_LOOKED_AT = 1000
+KEEPER = "service"  # marks that belong to no Source
 
 
 @dataclass(slots=True)
@@ -31,6 +33,7 @@ class Polling:
     clock: Clock
     appended: Callable[[], None]
     _failing: str = field(default="")
+    _seen: datetime | None = None
 
     def step(self) -> bool:
         """Poll once; True if there is more to read at once.
@@ -55,6 +58,7 @@ class Polling:
     def _keep(self, poll: Poll, seconds: float, began: datetime) -> bool:
         """Events, marks and report in one transaction."""
         name = self.source.name
+        events, seen = self._in_order(poll)
         marks = {(name, key): mark for key, mark in poll.mark_changes.items()}
         report = PollReport(
             source=name,
@@ -66,8 +70,10 @@ class Polling:
             refused=len(poll.refused),
             missing=poll.missing,
         )
-        mark = _read(name, poll, began) if poll.events else ()
-        found = self.inbox.append(self.tenant, [*poll.events, *mark], marks, report)
+        mark = _read(name, poll, began) if events else ()
+        marks |= {(KEEPER, f"seen/{name}"): seen.isoformat()} if events else {}
+        found = self.inbox.append(self.tenant, [*events, *mark], marks, report)
+        self._seen = seen
         if not mark and self._is_due():
             found = self.inbox.append(self.tenant, _read(name, poll, began))
         for row in poll.refused:
@@ -75,6 +81,21 @@ class Polling:
         if found.appended:
             self.appended()
         return poll.more
+
+    def _in_order(self, poll: Poll) -> tuple[list[Event], datetime]:
+        """The Events, each seen later than those of every poll before, and when the last of them was seen.
+
+        Versions of a row are told apart by when they were seen (fold/job_rows.py), and a server's clock may go back: by
+        a second, as its Date header is cut to one, or by a day.
+        """
+        before = self._seen or self._remembered()
+        events = [one if one.seen > before else replace(one, seen=before + MICRO) for one in poll.events]
+        return events, max([before, *(one.seen for one in events)])
+
+    def _remembered(self) -> datetime:
+        """When this Source's last Event was seen, in an earlier life of this process too."""
+        mark = self.inbox.marks(self.tenant, KEEPER).get(f"seen/{self.source.name}")
+        return datetime.fromisoformat(mark) if mark else EPOCH
 
     def _is_due(self) -> bool:
         """Whether a Timer waits for this Source's mark: an idle poll says how far it read only to whom it concerns."""

@@ -52,6 +52,6 @@ class Repeating:
                 self._fresh.clear()
                 if not self._step():
                     self._clock.wait(self._fresh, self._seconds)
-        except Exception as error:  # noqa: BLE001 - the service watches `fault`; a loop that ends in silence is the worst
+        except Exception as error:
             self.fault = error
             log.critical("%s ended: %s: %s", self.name, type(error).__name__, error, exc_info=error)

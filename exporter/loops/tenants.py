@@ -9,12 +9,11 @@ import msgspec
 from exporter.clock import Clock
 from exporter.domain.tenants import Tenant
 from exporter.errors import SourceError
-from exporter.loops.polling import Polling
+from exporter.loops.polling import KEEPER, Polling
 from exporter.sources.polling import Source
 from exporter.store.protocols import Inbox, Ledger, PollReport
 
 log = getLogger(__name__)
-KEEPER = "service"  # marks that belong to no Source
 IDENTITY = "tenant"
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import pytest
+from msgspec import structs
 
 from exporter.domain.bodies import CronProgress
 from exporter.domain.events import Event
@@ -82,7 +83,7 @@ def run(number: int, **changes: Any) -> RunRow:
         origin="live",
         body=b"whole",
     )
-    return replace(row, **changes)
+    return structs.replace(row, **changes)
 
 
 def full(tenant: str, expected: int, offset: int, **changes: Any) -> Commit:

@@ -106,7 +106,7 @@ def ran(odoo: FakeOdoo, one: int, *, seconds: float = 2, failed: bool = False) -
 def job(odoo: FakeOdoo, **values: object) -> int:
     """A queue job that was just made."""
     number = odoo.sequences["queue.job"] + 1
-    given = {"uuid": f"{id(odoo) % 9}-{number}", "name": "Send", "channel": "root.mail", "date_created": odoo.now}
+    given = {"uuid": f"uuid-{number}", "name": "Send", "channel": "root.mail", "date_created": odoo.now}
     return odoo.insert("queue.job", **given | {"channel_method_name": "<res.partner>.send"} | values)
 
 

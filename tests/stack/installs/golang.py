@@ -93,7 +93,13 @@ ALERTMANAGER = Install(
     ),
     chain=CHAIN,
 )
-ALL = (OTELCOL, JAEGER, PROMETHEUS, ALERTMANAGER)
+COMPOSE = Install(
+    name="docker-compose",
+    version="2.40.3",
+    build=_module("docker-compose", "github.com/docker/compose/v2", "v2.40.3", {"docker-compose": "./cmd"}),
+    chain=CHAIN,
+)
+ALL = (OTELCOL, JAEGER, PROMETHEUS, ALERTMANAGER, COMPOSE)
 
 
 def ensure_go(install: Install) -> None:
