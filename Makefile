@@ -38,7 +38,7 @@ check: $(STAMP) ## style, types, layers, spelling, sizes: all of them, also afte
 	@failed=0; \
 	.ci/timed $(BIN)/ruff check --output-format concise . || failed=1; \
 	.ci/timed $(BIN)/ruff format --check --quiet . || failed=1; \
-	.ci/timed $(BIN)/mypy --strict exporter || failed=1; \
+	.ci/timed $(BIN)/mypy --strict exporter detectors || failed=1; \
 	.ci/timed $(BIN)/lint-imports --no-logo || failed=1; \
 	.ci/timed $(BIN)/codespell || failed=1; \
 	.ci/timed $(BIN)/python .ci/sizes.py || failed=1; \

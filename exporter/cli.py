@@ -17,6 +17,7 @@ from exporter.store import open_reader
 from exporter.store.protocols import RunRow
 
 GROUP = "odoo_otel.commands"
+FINDINGS = 10_000  # that are looked at, the newest
 EX_CONFIG = 78  # sysexits.h: something is configured wrongly
 STATE = click.option(
     "--state",
@@ -99,7 +100,10 @@ def run(path: Path | None) -> None:
 @click.option("--days", type=click.IntRange(0, 3650), default=30, show_default=True, help="Days of history.")
 @click.option("--speed", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="Times real time.")
 @click.option("--port", type=click.IntRange(0, 65535), default=9464, show_default=True, help="Where /metrics answers.")
-def demo(state: Path, *, seconds: float | None, days: int, speed: float, port: int) -> None:
+@click.option(
+    "--detectors/--no-detectors", envvar="ODOO_OTEL_DETECTORS", default=True, help="Start them, too (default)."
+)
+def demo(state: Path, *, seconds: float | None, days: int, speed: float, port: int, detectors: bool) -> None:
     """Watch a simulated company: its history first, then live at many times real time.
 
     Stops after --seconds or at Ctrl-C; the last line is one JSON object with what was seen.
@@ -113,6 +117,7 @@ def demo(state: Path, *, seconds: float | None, days: int, speed: float, port: i
         days=days,
         speed=speed,
         listen_port=port,
+        detectors=detectors,
         progress=Progress(sys.stderr).show,
         stopping=_stopping(),
     )
@@ -141,6 +146,24 @@ def runs(state: Path, *, workflow: str | None, result: str | None, limit: int, a
     found = open_reader(state / STORE_FILE).runs(limit=limit, **where)
     lines = (json.dumps(terminal.run_fields(*one)) for one in found) if as_json else terminal.runs_table(found)
     for line in lines:
+        click.echo(line)
+
+
+@main.command()
+@STATE
+@click.option("--all", "every", is_flag=True, help="Those that were closed, too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def findings(state: Path, *, every: bool, as_json: bool) -> None:
+    """List what is wrong now, newest first: one sentence each."""
+    from exporter import terminal
+
+    stored = open_reader(state / STORE_FILE).runs(kind="finding", limit=FINDINGS)
+    found = [terminal.finding_fields(*one) for one in stored if every or one[1].ended_at is None]
+    found.sort(key=lambda one: one["since"], reverse=True)
+    if not found and not as_json:
+        click.echo("There is no finding." if every else "No finding is open.")
+        return
+    for line in map(json.dumps, found) if as_json else terminal.findings_table(found):
         click.echo(line)
 
 

@@ -38,6 +38,7 @@ class DemoOptions:
     Attributes:
         seconds: stop by itself after so many real seconds; None: until it is told to.
         days: days of history; speed: times real time afterwards, until the clock has caught up with now.
+        detectors: whether they are started, too.
         progress: called with the part done (0 to 1) and a word.
         stopping: set to stop.
     """
@@ -47,6 +48,7 @@ class DemoOptions:
     days: int = 30
     speed: float = 60.0
     listen_port: int = 9464
+    detectors: bool = True
     progress: Callable[[float, str], None] = lambda _part, _words: None
     stopping: Flag | None = None
 
@@ -60,7 +62,12 @@ def demo(options: DemoOptions) -> dict[str, float]:
     began = monotonic()
     logs.configure("warning", [])
     company, clock = _company(options)
-    config = Config(state_dir=options.state_dir, listen_port=options.listen_port)
+    config = Config(
+        state_dir=options.state_dir,
+        listen_port=options.listen_port,
+        intake_port=0,  # nobody but our own detectors posts there
+        detectors=options.detectors,
+    )
     service = Service(config, [_watched(company, clock)], os.environ)
     service.start()
     try:

@@ -16,12 +16,13 @@ class ConfigError(OdooOtelError):
 
 
 class Refused(OdooOtelError):
-    """Somebody's input was refused: the HTTP status to answer and the reason counted."""
+    """Somebody's input was refused: HTTP status to answer, reason to count, sentence that says what to change."""
 
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"{status} {reason}")
+    def __init__(self, status: int, reason: str, sentence: str = "") -> None:
+        super().__init__(sentence or f"{status} {reason}")
         self.status = status
         self.reason = reason
+        self.sentence = sentence
 
 
 class SourceError(OdooOtelError):

@@ -5,20 +5,26 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from importlib.resources import files
 from threading import Event as Flag
 from time import monotonic
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from exporter import logs
 from exporter.clock import Clock, SystemClock
 from exporter.config import STORE_FILE, Config, Database
 from exporter.domain.tenants import Tenant
 from exporter.errors import ConfigError, SourceDown, StoreBroken, StoreError
+from exporter.fold.limits import DEFAULT, Limits
 from exporter.fold.records import REVIEW
 from exporter.fold.subjects import Flow
 from exporter.fold.workflows import Workflow, parse
+from exporter.intake.server import Intake
+from exporter.loops.child import Child, spared
 from exporter.loops.folding import Folding, FoldingOptions, TooManyRefused, spare_the_collector
 from exporter.loops.lane import LaneOptions
 from exporter.loops.repeating import Repeating
@@ -41,8 +47,9 @@ from exporter.web.state import State
 log = logging.getLogger(__name__)
 EX_SOFTWARE, EX_BROKEN = 1, 70
 WATCH = 0.25  # seconds between two looks at the loops
-DRAIN = 3.0  # seconds one kind of loop may take to end; all together stay under 10 (promise R20)
+DRAIN = 2.5  # seconds one kind of loop may take to end; all together stay under 10 (promise R20)
 FOLD_IDLE = 1.0  # seconds until the fold looks again without being woken
+DETECTORS = ("detectors",)  # the module; it is told where the store is and where to post
 PACKAGE = "odoo-otel-exporter"
 
 
@@ -54,6 +61,7 @@ class Watched:
         connect: asks who it is; raises SourceDown while it does not answer.
         expected: names of its Sources.
         poll_seconds: real seconds between two rounds.
+        limits: of single scheduled actions, by label.
     """
 
     name: str
@@ -62,6 +70,7 @@ class Watched:
     poll_seconds: float
     folding: FoldingOptions
     clock: Clock = field(default_factory=SystemClock)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
 
 
 def workflows() -> dict[str, Workflow]:
@@ -73,10 +82,10 @@ class Service:
     """Everything that runs in one process. `start`, then `fault` is watched, then `stop`."""
 
     def __init__(self, config: Config, watched: Sequence[Watched], environ: Mapping[str, str]) -> None:
-        """Open the store and listen.
+        """Open the store and listen; the detectors are started with everything else.
 
         Raises:
-            ConfigError: the address is taken, or an OTEL_* variable cannot be used.
+            ConfigError: an address is taken, or an OTEL_* variable cannot be used.
             StoreError: another process has the store, or a newer program made it.
         """
         sent = endpoints(environ)
@@ -99,8 +108,15 @@ class Service:
         self._watched = {one.name: one for one in watched}
         self.folding = Repeating("folding", self._fold, self._clock, FOLD_IDLE)
         self.polling = [self._poller(one) for one in watched]
+        self.intake = Intake(self.store, (config.state_dir, config.intake_port), now=self._now, appended=self._appended)
+        self.detectors = self._detectors(environ) if config.detectors else None
         snapshot = Snapshot(
-            reader=self.reader, tenants=self._shown, errors=self._errors, now=self._clock.now, version=version(PACKAGE)
+            reader=self.reader,
+            tenants=self._shown,
+            errors=self._errors,
+            now=self._clock.now,
+            version=version(PACKAGE),
+            refused=self.intake.receiving.refused,
         )
         self.web = WebServer(create_app(snapshot.render, self.state), config.listen_host, config.listen_port)
 
@@ -110,22 +126,30 @@ class Service:
         self.web.start()
         self.sending.start()
         self.folding.start()
+        self.intake.start()
         for loop in self.polling:
             loop.start()
+        if self.detectors is not None:
+            self.detectors.start()
 
     @property
     def fault(self) -> BaseException | None:
         """What ended a loop, if something did."""
         faults = [*(loop.fault for loop in (*self.polling, self.folding)), self.sending.fault]
-        return next((fault for fault in faults if fault), None)
+        return next((fault for fault in (*faults, self.intake.receiving.fault) if fault), None)
 
     def stop(self) -> None:
-        """Stop polling, fold what is there, finish the requests in flight, close the store; nothing is lost."""
+        """Stop polling and detecting, fold what is there, finish the requests in flight, close the store."""
+        if self.detectors is not None:
+            self.detectors.halt()
         for loop in self.polling:
             loop.halt()
         until = monotonic() + DRAIN
         for loop in self.polling:
             loop.join(max(until - monotonic(), 0.0))
+        if self.detectors is not None:
+            self.detectors.stop(max(until - monotonic(), 0.0))
+        self.intake.stop(0.5)
         self.folding.halt()
         self.folding.join(DRAIN)
         self.sending.stop(DRAIN)
@@ -188,13 +212,20 @@ class Service:
         )
         return Repeating(f"polling-{one.name}", polling.step, self._clock, one.poll_seconds)
 
+    def _detectors(self, environ: Mapping[str, str]) -> Child:
+        places = ("--state", str(self._config.state_dir), "--intake", self.intake.url)
+        return Child(name="detectors", command=(*DETECTORS, *places), clock=self._clock, environ=spared(environ))
+
+    def _now(self) -> dict[str, datetime]:
+        return {name: one.clock.now() for name, one in self._watched.items()}
+
     def _appended(self) -> None:
         self.folding.wake()
 
     def _known(self, tenant: Tenant) -> None:
         """A database answered for the first time: from now on its Events are folded under its name and ids."""
         one = self._watched[tenant.name]
-        flow = Flow(tenant=tenant, workflows=self._workflows)
+        flow = Flow(tenant=tenant, workflows=self._workflows, limits=dict(one.limits))
         self._foldings[tenant.name] = Folding(ledger=self.store, flow=flow, clock=one.clock, options=one.folding)
         self._tenants[tenant.name] = tenant
         log.info("%s is Odoo %s, uuid %s", tenant.name, tenant.version or "(simulated)", tenant.uuid)
@@ -236,8 +267,17 @@ def watch(database: Database, label_cap: int) -> Watched:
         connect=lambda: connect(database),
         expected=tuple(COLLECTIONS),
         poll_seconds=database.poll_seconds,
+        limits=_limits(database),
         folding=FoldingOptions(host_id=host, history_spans=database.history_spans, label_cap=label_cap),
     )
+
+
+def _limits(database: Database) -> dict[str, Limits]:
+    """The configured limits, each beside the defaults of what it leaves out."""
+    return {
+        label: replace(DEFAULT, **{name: timedelta(seconds=value) for name, value in of})
+        for label, of in database.limits
+    }
 
 
 def connect(database: Database) -> Connected:
@@ -261,6 +301,8 @@ def connect(database: Database) -> Connected:
         environment=database.environment,
         url=access.base,
         version=".".join(str(part) for part in door.version()),
+        # By the server's clock, which all its times are by (ours may differ by a day), and as it shows them: in seconds.
+        first_start=door.server_time().replace(microsecond=0),
     )
     approvals = tuple(Approval(model=model) for model in database.approvals)
     options = OdooOptions(approvals=approvals, history_days=database.history_days)

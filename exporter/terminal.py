@@ -8,13 +8,15 @@ from typing import TextIO
 from exporter.domain.redact import plain
 from exporter.domain.tenants import Tenant
 from exporter.domain.told import Span
-from exporter.fold.tell import redraw
+from exporter.fold.tell import decode_run, redraw
 from exporter.store.protocols import RunRow
 
 MARK, EMPTY = "█", "·"
 BAR, TENTHS = 28, 10
 NAME = 44
 TITLE = ("STARTED (UTC)", "TOOK", "RESULT", "DATABASE", "WORKFLOW", "TRACE", "RUN")
+FINDING_TITLE = ("SINCE (UTC)", "CLOSED (UTC)", "DATABASE", "SEVERITY", "DETECTOR", "NAME", "TRACE", "WHAT")
+SENTENCE = 1000
 _UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 _TENTH, _MINUTE = 0.1, 60
 
@@ -51,10 +53,42 @@ def run_fields(tenant: str, run: RunRow) -> dict[str, object]:
     }
 
 
+def finding_fields(tenant: str, row: RunRow) -> dict[str, str]:
+    """A Finding as plain values; `closed_at` is "" while it is open."""
+    run = decode_run(row.body)
+    said = {name: str(value) for name, value in run.attributes}
+    return {
+        "database": tenant,
+        "severity": said.get("odoo.finding.severity", ""),
+        "detector": said.get("odoo.finding.detector", ""),
+        "name": run.title or row.workflow,
+        "since": said.get("odoo.finding.since", row.started_at.isoformat()),
+        "closed_at": row.ended_at.isoformat() if row.ended_at else "",
+        "sentence": said.get("odoo.finding.sentence", ""),
+        "subject": row.workflow,
+        "trace_id": row.trace_id.hex(),
+        "run": row.id,
+    }
+
+
+def findings_table(found: Iterable[Mapping[str, str]]) -> Iterator[str]:
+    """The lines of a table of Findings (finding_fields), the sentence last: it may be long."""
+    return _table([FINDING_TITLE, *map(_finding_row, found)])
+
+
+def _finding_row(found: Mapping[str, str]) -> tuple[str, ...]:
+    times = (when(datetime.fromisoformat(at)) if at else "open" for at in (found["since"], found["closed_at"]))
+    words = (plain(found[name], NAME) for name in ("database", "severity", "detector", "name"))
+    return (*times, *words, found["trace_id"][:12], plain(found["sentence"], SENTENCE))
+
+
 def runs_table(found: Iterable[tuple[str, RunRow]]) -> Iterator[str]:
     """The lines of a table of Runs."""
-    rows = [TITLE, *(_row(tenant, run) for tenant, run in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(TITLE))]
+    return _table([TITLE, *(_row(tenant, run) for tenant, run in found)])
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 

@@ -82,7 +82,7 @@ def crons(draw: st.DrawFn, *, least: float = 2.0, killed: bool = True) -> Truth:
         kind: Result = wanted if killed or wanted != "unknown" else "success"  # type: ignore[assignment]
         kind = "success" if kind == "error" and stuck >= 2 else kind
         start = time
-        for last, seconds in _batches(draw, kind):
+        for last, seconds in _batches(draw):
             row += 1
             time = _row(truth, row, (time, time + seconds), stuck + 1, (kind, last))
         stuck = stuck + 1 if kind == "error" else 0
@@ -97,7 +97,7 @@ def crons(draw: st.DrawFn, *, least: float = 2.0, killed: bool = True) -> Truth:
     return truth
 
 
-def _batches(draw: st.DrawFn, kind: Result) -> list[tuple[bool, float]]:
+def _batches(draw: st.DrawFn) -> list[tuple[bool, float]]:
     """(is the last one, seconds) of each loop iteration."""
     number = draw(st.integers(1, 3))
     return [(n == number - 1, draw(st.integers(0, 40_000)) / 1000) for n in range(number)]

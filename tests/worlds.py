@@ -13,11 +13,12 @@ from exporter.domain.events import Event
 from exporter.domain.runs import Run, Timer
 from exporter.domain.tenants import Tenant
 from exporter.domain.told import LogRecord, Measurement, Observation, Span
+from exporter.fold import findings
 from exporter.fold.advance import KINDS, advance, memory_of
 from exporter.fold.subjects import Flow, Subject, load, save
 from exporter.fold.tell import decode_run
 from exporter.fold.workflows import Workflow
-from exporter.loops.batching import Batch, due, gauges, group, parts
+from exporter.loops.batching import Batch, due, gauges, group, in_order, parts
 from exporter.store.protocols import RunRow
 from exporter.telemetry.instruments import INSTRUMENTS
 
@@ -227,6 +228,16 @@ def read(source: str, seconds: float) -> Event:
 
 
 @dataclass(slots=True)
+class Heard:
+    """What was told of Findings: kept apart from what was told of Runs."""
+
+    spans: list[Span] = field(default_factory=list)
+    logs: list[LogRecord] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class World:
     """A fold in memory, saved and loaded before every Commit: Events in, everything told out."""
 
@@ -240,6 +251,8 @@ class World:
     rows: dict[str, RunRow] = field(default_factory=dict)
     seen: set[tuple[str, str]] = field(default_factory=set)
     quarantined: list[str] = field(default_factory=list)
+    claimed: dict[str, RunRow] = field(default_factory=dict)
+    found: "Heard" = field(default_factory=Heard)
 
     def append(self, events: Iterable[Event], batch: int = 1000) -> "World":
         """Fold Events in the order given, `batch` a Commit; a repeated key is a no-op, as in the store."""
@@ -267,6 +280,13 @@ class World:
         found = [decode_run(row.body) for row in self.rows.values() if row.ended_at is not None]
         return sorted(found, key=lambda run: (run.started_at, run.ended_at or run.started_at, run.subject, run.key))
 
+    def findings(self) -> dict[str, Run]:
+        """The newest Finding of each detector: open while it has no end."""
+        runs = [decode_run(row.body) for row in self.claimed.values()]
+        return {
+            str(dict(run.attributes)["odoo.finding.detector"]): run for run in sorted(runs, key=lambda r: r.started_at)
+        }
+
     def run(self, key: str) -> Run:
         """The closed Run with this key."""
         return next(run for run in self.runs() if run.key == key)
@@ -293,18 +313,23 @@ class World:
         batch = Batch(flow=self.flow, before=before)
         for part, batch.marks in parts(events):
             woken = (*due(self.timers.values(), batch), *batch.due())
-            for key, mine in {**dict.fromkeys(woken, ()), **group(part)}.items():
+            for key, mine in in_order({**dict.fromkeys(woken, ()), **group(part)}).items():
                 batch.fold(key, mine)
+            for key, claimed in batch.claims().items():
+                batch.fold(key, claimed)
         batch.correct(self.rows.get)
         self._set(*batch.timers())
         self.subjects.update(batch.subjects)
-        self.rows.update({row.id: row for row in batch.runs})
+        self.rows.update({row.id: row for row in batch.runs if row.kind != "finding"})
+        self.claimed.update({row.id: row for row in batch.runs if row.kind == "finding"})
         self.quarantined += [one.reason for one in batch.quarantine]
         for told in (gauges(events), *batch.told, *batch.history):
-            self.spans += told.spans
-            self.logs += told.logs
-            self.measurements += told.measurements
-            self.observations += told.observations
+            of_findings = told.spans[:1] and told.spans[0].scope == findings.SOURCE
+            target = self.found if of_findings else self
+            target.spans += told.spans
+            target.logs += told.logs
+            target.measurements += told.measurements
+            target.observations += told.observations
 
     def _set(self, moved: Sequence[Timer], cleared: Sequence[tuple[str, str]]) -> None:
         for name in cleared:

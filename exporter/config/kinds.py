@@ -13,6 +13,7 @@ from exporter.config.secret import Secret
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 MODEL = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+LIMIT_NAMES = ("late", "missed", "stuck")
 TRUTHS: Mapping[object, bool] = {True: True, "true": True, "yes": True, False: False, "false": False, "no": False}
 
 
@@ -81,6 +82,26 @@ def _models(raw: object) -> tuple[str, ...]:
     return tuple(_named(MODEL)(model) for model in found if model != "")
 
 
+def _limits(raw: object) -> tuple[tuple[str, tuple[tuple[str, float], ...]], ...]:
+    if not isinstance(raw, dict):
+        raise TypeError
+    return tuple(
+        (_text(label), tuple((_limit(name), _seconds(value)) for name, value in of.items()))
+        for label, of in raw.items()
+    )
+
+
+def _limit(name: object) -> str:
+    _require(name in LIMIT_NAMES)
+    return str(name)
+
+
+def _seconds(raw: object) -> float:
+    number = float(_text(raw))
+    _require(isfinite(number) and number > 0)
+    return number
+
+
 def _truth(raw: object) -> bool:
     return TRUTHS[raw.lower() if isinstance(raw, str) else raw]
 
@@ -122,6 +143,9 @@ TEXT = Kind(says="text on one line", read=_text)
 SECRET = Kind(says="text on one line, best given as ${env:NAME} or ${file:PATH}", read=lambda raw: Secret(_text(raw)))
 NAMED = Kind(says="up to 63 letters, digits, dots, dashes and underscores", read=_named(NAME))
 URL = Kind(says="an address such as https://odoo.example.com, with a port if need be, and no more", read=_url)
+LIMITS = Kind(
+    says="seconds by action, such as {base.autovacuum_job: {late: 120, missed: 3600, stuck: 3600}}", read=_limits
+)
 MODELS = Kind(says="a list of Odoo models such as [purchase.order]", read=_models)
 TRUTH = Kind(says="true or false", read=_truth)
 FOLDER = Kind(says="the path of a folder", read=lambda raw: Path(_text(raw)).expanduser())

@@ -60,6 +60,13 @@ class Database:
         default=True,
         metadata=setting(k.TRUTH, "Whether what happened before the first start becomes spans, too."),
     )
+    limits: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = field(
+        default=(),
+        metadata=setting(
+            k.LIMITS,
+            "Limits of single scheduled actions, by the label `cron`; left out: late 120, missed 3600, stuck 3600.",
+        ),
+    )
     approvals: tuple[str, ...] = field(
         default=("purchase.order",),
         metadata=setting(k.MODELS, "Documents whose tracked states are read; tier reviews are read of every model."),
@@ -89,6 +96,22 @@ class Config:
     listen_port: int = field(
         default=9464,
         metadata=setting(k.whole(0, 65535), "Port /metrics answers on; 0 takes a free one.", "ODOO_OTEL_LISTEN"),
+    )
+    intake_port: int = field(
+        default=9465,
+        metadata=setting(
+            k.whole(0, 65535),
+            "Port of 127.0.0.1 on which the detectors hand in what they found; 0 takes a free one.",
+            "ODOO_OTEL_INTAKE_PORT",
+        ),
+    )
+    detectors: bool = field(
+        default=True,
+        metadata=setting(
+            k.TRUTH,
+            "Whether the detectors are started beside us; without them only declared limits are watched.",
+            "ODOO_OTEL_DETECTORS",
+        ),
     )
     label_cap: int = field(
         default=200,

@@ -170,11 +170,13 @@ def decode_body(name: str, raw: bytes, version: int = 1) -> Body:
     """The body of a stored Event, lifted to the current version.
 
     Raises:
-        KeyError: an event name of a newer program.
+        KeyError: an event name, or a version of its body, of a newer program.
         msgspec.ValidationError: not what EVENTS[name] promises.
     """
     if version == EVENTS[name].version:
         return _DECODERS[name](raw)
+    if version > EVENTS[name].version:
+        raise KeyError(f"{name} version {version}, this program knows {EVENTS[name].version}")
     fields = msgspec.json.decode(raw, type=dict[str, Any])
     for old in range(version, EVENTS[name].version):
         fields = UPCASTS[name, old](fields)

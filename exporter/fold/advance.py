@@ -11,12 +11,14 @@ from msgspec.structs import replace
 from exporter.domain.events import Event
 from exporter.domain.runs import Run, Step, Timer
 from exporter.domain.times import EPOCH
-from exporter.fold import crons, jobs, records
+from exporter.fold import crons, findings, jobs, records, scheduler
+from exporter.fold.judging import judge
 from exporter.fold.subjects import Cut, Flow, Kind, Subject, order
 
-KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (crons.KIND, jobs.KIND, records.KIND)}
+_ALL: tuple[Kind[Any], ...] = (crons.KIND, jobs.KIND, records.KIND, scheduler.KIND, findings.KIND)
+KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in _ALL}
 LONG = timedelta(seconds=60)  # a Run open for longer shows a `started` marker (decision 3)
-SETTLE, STARTED = "settle", "started"
+SETTLE, STARTED, LIMIT = "settle", "started", "limit"
 _MEMORIES = {name: msgspec.json.Decoder(kind.memory).decode for name, kind in KINDS.items()}
 
 
@@ -37,6 +39,7 @@ class Advanced(Struct, frozen=True, kw_only=True, gc=False):
         marker: whether the open Run is to be shown as started.
         open: the open Run, if there is one.
         late: facts of Runs told before.
+        claimed: Events of Findings that became or ceased to be true at the mark.
     """
 
     subject: Subject
@@ -45,6 +48,7 @@ class Advanced(Struct, frozen=True, kw_only=True, gc=False):
     marker: bool
     open: Run | None
     late: tuple[Late, ...]
+    claimed: tuple[Event, ...] = ()
 
 
 def begin(key: str) -> Subject:
@@ -58,11 +62,14 @@ def memory_of(kind: str, raw: bytes) -> object:
     return _MEMORIES[kind](raw)
 
 
-def advance(subject: Subject, events: Sequence[Event], flow: Flow, read_until: datetime | None = None) -> Advanced:
+def advance(
+    subject: Subject, events: Sequence[Event], flow: Flow, read_until: datetime | None = None, *, silent: bool = False
+) -> Advanced:
     """Insert facts (a repeat changes nothing), let Timers due by the Source's mark fire, and cut.
 
     The result depends on the set of facts and on the mark, never on the order of `events`. Without a mark nothing is
-    closed or told, whatever an older mark would allow: the rest of the same poll may still be to come.
+    closed or told, whatever an older mark would allow: the rest of the same poll may still be to come. `silent` says
+    that the whole scheduler stands still, which explains that this action is late.
     """
     kind = KINDS[subject.kind]
     facts, late = _insert(subject, events, kind)
@@ -71,19 +78,30 @@ def advance(subject: Subject, events: Sequence[Event], flow: Flow, read_until: d
     cut = kind.cut(facts, subject.memory, until, flow)
     told = _still(cut.closed, subject.told)
     fresh = _fresh(cut, until, told)
-    marker = cut.open is not None and STARTED in fired and mark(cut.open, STARTED) not in told
+    shown = kind.at_once or STARTED in fired
+    marker = cut.open is not None and shown and mark(cut.open, STARTED) not in told
     if cut.open is not None:
         told |= {mark(cut.open, step.role) for step in fresh} | ({mark(cut.open, STARTED)} if marker else set())
     wanted = _wanted(cut, told, kind)
+    judged = judge(subject, cut, flow, read_until, silent=silent)
+    if judged.again is not None:
+        wanted[LIMIT] = judged.again
     return Advanced(
         subject=replace(
-            subject, facts=cut.facts, memory=cut.memory, until=max(until, subject.until), told=told, due=wanted
+            subject,
+            facts=cut.facts,
+            memory=cut.memory,
+            until=max(until, subject.until),
+            told=told,
+            due=wanted,
+            claims=judged.claims,
         ),
         closed=tuple((run, subject.told) for run in cut.closed),
         fresh=fresh,
         marker=marker,
         open=cut.open,
         late=late + tuple(Late(run=f"{subject.key}#{key}", event=event) for key, event in cut.late),
+        claimed=judged.events,
     )
 
 

@@ -95,14 +95,16 @@ def _rows(events: Iterable[Event]) -> list[_Row]:
     gone: list[tuple[int | None, datetime]] = []
     for event in events:
         body = event.body
-        if isinstance(body, RecordVanished):
+        if isinstance(body, CronProgress):
+            row = found.get(body.progress_id)
+            if row is None:
+                found[body.progress_id] = _Row(newest=body, counter=body.timed_out_counter)
+                continue
+            row.counter = max(row.counter, body.timed_out_counter)
+            if _progress(body) > _progress(row.newest):
+                row.newest = body
+        elif isinstance(body, RecordVanished):
             gone.append((body.record_id if body.subject_model else None, event.at))
-        if not isinstance(body, CronProgress):
-            continue
-        row = found.setdefault(body.progress_id, _Row(newest=body))
-        row.counter = max(row.counter, body.timed_out_counter)
-        if _progress(body) > _progress(row.newest):
-            row.newest = body
     for row_id, at in gone:
         for row in found.values() if row_id is None else [found[row_id]] if row_id in found else []:
             row.gone_at = min(row.gone_at or at, at)

@@ -118,6 +118,8 @@ def _absorb(
                 left.append(event)
             else:
                 counted = row
+        elif isinstance(row, RecordVanished) and row.model == "ir.cron" and event.at <= until:
+            counted = None  # nothing is expected of an action that was deleted
         elif _waits(event, memory, until):
             left.append(event)
     return replace(memory, counted=counted), tuple(left)

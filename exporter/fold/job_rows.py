@@ -77,7 +77,7 @@ class Episode:
             end = _dated_end(row) or last.at
             return End(at=end, known_at=end, result=TERMINAL[row.state])
         start = row.date_started or last.at
-        posted = min((e.at for e in self.messages), default=None)
+        posted = max((e.at for e in self.messages), default=None)  # earlier ones of that second: failures nobody saw
         return End(at=posted or start, known_at=posted or max(start, last.seen) + NO_END, result="failure")
 
     @property

@@ -41,25 +41,29 @@ def cut(facts: Sequence[Event], memory: JobMemory, until: datetime, flow: Flow) 
     late = [(told, event) for event in found.late]
     used = list(found.late)
     closed: list[Run] = []
+    over = 0
     for episode in found.episodes:
         end = episode.end
         if end is None or end.known_at > until:
             break
+        over += 1
+        used += episode.events
+        if not episode.rows:  # it vanished before any version of it was seen: there is nothing to tell
+            continue
         run = _run(episode, memory, flow, end)
         closed.append(run)
         late += [(run.key, event) for event in episode.after]
-        used += episode.events
         memory = _remember(episode, memory, end)
     lost = [e for e in found.orphans if memory.episodes and e.at <= until]  # their failure was told without them
     late += [(told, event) for event in lost]
     gone = {id(event) for event in (*used, *lost)}
-    opened = _open(found.episodes[len(closed) :])
+    opened = _open(found.episodes[over:])
     return Cut(
         closed=tuple(closed),
         open=_run(opened, memory, flow, None) if opened else None,
         facts=tuple(e for e in facts if id(e) not in gone),
         memory=memory,
-        ready_at=_ready_at(found, memory, until, closed=len(closed)),
+        ready_at=_ready_at(found, memory, until, over=over),
         late=tuple(late),
     )
 
@@ -69,8 +73,8 @@ def _open(waiting: Sequence[Episode]) -> Episode | None:
     return waiting[0] if len(waiting) == 1 and waiting[0].end is None and waiting[0].rows else None
 
 
-def _ready_at(found: Life, memory: JobMemory, until: datetime, *, closed: int) -> datetime | None:
-    ends = [end.known_at for one in found.episodes[closed : closed + 1] if (end := one.end) is not None]
+def _ready_at(found: Life, memory: JobMemory, until: datetime, *, over: int) -> datetime | None:
+    ends = [end.known_at for one in found.episodes[over : over + 1] if (end := one.end) is not None]
     messages = [e.at for e in found.orphans if memory.episodes and e.at > until]
     return min([*ends, *messages], default=None)
 

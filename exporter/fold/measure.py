@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from exporter.domain.bodies import CronCounted
+from exporter.domain.bodies import CronCounted, DetectorsBeat
 from exporter.domain.events import Event
 from exporter.domain.runs import Run, Step
 from exporter.domain.times import MICRO, micros
@@ -123,6 +123,31 @@ def steps(run: Run, over: Iterable[Step]) -> tuple[Measurement, ...]:
 def correction(run: Run, at: datetime) -> Measurement:
     """One late fact that changed something told."""
     return Measurement(name="odoo_otel_corrections_total", labels=(("workflow", run.workflow),), value=1, at=at)
+
+
+def finding(run: Run) -> tuple[Measurement, ...]:
+    """Whether a Finding is open, and, when it opens, one more of its kind."""
+    attributes = dict(run.attributes)
+    detector, severity = str(attributes["odoo.finding.detector"]), str(attributes["odoo.finding.severity"])
+    labels = (("detector", detector), ("subject", run.workflow), ("severity", severity))
+    at, opens = _at(run), run.ended_at is None
+    active = Measurement(name="odoo_anomaly_active", labels=labels, value=int(opens), at=at)
+    kinds = (("detector", detector), ("severity", severity))
+    counted = Measurement(name="odoo_anomalies_total", labels=kinds, value=1, at=at)
+    return (active, counted) if opens else (active,)
+
+
+def beat(event: Event) -> tuple[Measurement, ...]:
+    """The detectors' heartbeat."""
+    body = event.body
+    if not isinstance(body, DetectorsBeat):
+        return ()
+    values = {
+        "odoo_detectors_last_run_timestamp_seconds": micros(event.at),
+        "odoo_detectors_series": body.series,
+        "odoo_detectors_judged": body.judged,
+    }
+    return tuple(Measurement(name=name, labels=(), value=value, at=event.at) for name, value in values.items())
 
 
 def gauges(event: Event) -> tuple[Measurement, ...]:

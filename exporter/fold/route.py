@@ -2,6 +2,7 @@
 
 from exporter.domain import bodies as b
 from exporter.domain.events import Event
+from exporter.fold.findings import subject_of
 
 _OWN = {"queue.job": "job/", "ir.cron": "cron/"}
 
@@ -14,8 +15,10 @@ def route(event: Event) -> str:
             return f"cron/{body.cron_id}"
         case b.JobChanged():
             return f"job/{body.job_id}"
-        case b.SourceRead():
+        case b.SourceRead() | b.DetectorsBeat():
             return ""
+        case b.FindingSeen() | b.FindingClosed():
+            return subject_of(body)
         case b.RecordVanished() if body.subject_model:
             return _record(body.subject_model, body.subject_id or 0)
         case _:

@@ -12,6 +12,7 @@ from exporter.domain.events import Event, decode_body, encode_body
 from exporter.domain.runs import Run
 from exporter.domain.tenants import Tenant
 from exporter.domain.times import EPOCH, from_micros, micros
+from exporter.fold.limits import Limits
 from exporter.fold.workflows import Workflow
 
 Memory = TypeVar("Memory")
@@ -19,10 +20,11 @@ Memory = TypeVar("Memory")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """What the fold is told about a tenant: its name and ids, and the definitions of its Workflows by model."""
+    """What the fold is told about a tenant: its name and ids, its Workflows by model, its limits by workflow label."""
 
     tenant: Tenant
     workflows: dict[str, Workflow] = field(default_factory=dict)
+    limits: dict[str, Limits] = field(default_factory=dict)
 
 
 class Cut(Struct, Generic[Memory], frozen=True, kw_only=True, gc=False):
@@ -55,6 +57,7 @@ class Kind(Generic[Memory]):
         cut: (sorted facts, memory, until, flow) -> Cut: pure, independent of the order in which facts came.
         late: (fact, memory) -> key of the closed Run it belongs to, or None.
         differs: (closed Run, late fact) -> what it would have changed, "" if nothing that was told.
+        at_once: whether an open Run is shown as soon as it is known, and not only when it lasts.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Kind(Generic[Memory]):
     cut: Callable[[Sequence[Event], Memory, datetime, Flow], Cut[Memory]]
     late: Callable[[Event, Memory], str | None]
     differs: Callable[[Run, Event], str]
+    at_once: bool = False
 
 
 class Subject(Struct, frozen=True, kw_only=True, gc=False):
@@ -74,6 +78,7 @@ class Subject(Struct, frozen=True, kw_only=True, gc=False):
         until: everything that ended up to here (on the Source's mark) was cut.
         told: run key # role of the open Run's Steps that were told already, and of its `started` marker.
         due: Timers that are set, by name.
+        claims: declared limits that were broken at the last mark: detector -> the sentence that was said.
     """
 
     key: str
@@ -83,6 +88,7 @@ class Subject(Struct, frozen=True, kw_only=True, gc=False):
     until: datetime = EPOCH
     told: frozenset[str] = frozenset()
     due: dict[str, datetime] = msgspec.field(default_factory=dict)
+    claims: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def order(event: Event) -> tuple[datetime, str, int, str]:
@@ -101,6 +107,7 @@ class _Saved(msgspec.Struct, array_like=True):
     told: list[str]
     due: dict[str, int]
     version: int = 1
+    claims: dict[str, str] = {}
 
 
 _encode = msgspec.json.Encoder().encode
@@ -120,6 +127,7 @@ def save(subject: Subject) -> bytes:
             micros(subject.until),
             sorted(subject.told),
             {name: micros(due) for name, due in subject.due.items()},
+            claims=subject.claims,
         )
     )
 
@@ -146,4 +154,5 @@ def load(key: str, state: bytes, memory: Callable[[str, bytes], object]) -> Subj
         until=from_micros(saved.until),
         told=frozenset(saved.told),
         due={name: from_micros(due) for name, due in saved.due.items()},
+        claims=saved.claims,
     )

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from exporter.domain.bodies import CronCounted, SourceRead
+from exporter.domain.bodies import CronCounted, CronProgress, DetectorsBeat, SourceRead
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Run, Timer
 from exporter.domain.told import Told
 from exporter.fold import measure, subjects
 from exporter.fold.advance import KINDS, Advanced, Late, advance, begin, memory_of, timers
 from exporter.fold.route import route
+from exporter.fold.scheduler import KEY as SCHEDULER
+from exporter.fold.speaking import trace_of
 from exporter.fold.subjects import Flow, Subject, order
 from exporter.fold.tell import (
     decode_run,
@@ -22,6 +24,7 @@ from exporter.fold.tell import (
 )
 from exporter.store.protocols import Quarantined, RunRow, SubjectRow
 
+OF_SCHEDULER = frozenset({CronCounted, CronProgress})
 HEAD = 200  # characters of a quarantined Event that are kept to recognise it
 
 
@@ -44,6 +47,7 @@ class Batch:
     history: list[Told] = field(default_factory=list)
     late: list[Late] = field(default_factory=list)
     quarantine: list[Quarantined] = field(default_factory=list)
+    claimed: list[Event] = field(default_factory=list)
 
     def due(self) -> list[str]:
         """Subjects of this batch of which a Timer falls due by the marks."""
@@ -59,12 +63,23 @@ class Batch:
         """Advance one Subject by its Events; an Event on which that raises is set aside and the rest goes on."""
         try:
             before = self.subjects.get(key) or self._began(key)
-            advanced = advance(before, events, self.flow, self.marks.get(KINDS[before.kind].source))
+            mark = self.marks.get(KINDS[before.kind].source)
+            advanced = advance(before, events, self.flow, mark, silent=self._is_silent())
             told = self._tell(advanced)
         except Exception as error:  # noqa: BLE001 - whatever a fact breaks, it must not stop the others: it is set aside
             self._set_aside(key, events, error)
             return
         self._keep(advanced, told)
+
+    def _is_silent(self) -> bool:
+        """Whether the whole scheduler stands still: its Subject is folded before the actions are."""
+        scheduler = self.subjects.get(SCHEDULER) or self.before.get(SCHEDULER)
+        return scheduler is not None and scheduler.memory.silent_since is not None
+
+    def claims(self) -> dict[str, list[Event]]:
+        """Events of Findings that this batch made true or untrue, by Subject; each is taken once."""
+        events, self.claimed = self.claimed, []
+        return group(events)
 
     def _began(self, key: str) -> Subject:
         return self.before.get(key) or begin(key)
@@ -75,8 +90,11 @@ class Batch:
         return [t for _, (moved, _) in changes for t in moved], [(k, n) for k, (_, gone) in changes for n in gone]
 
     def _set_aside(self, key: str, events: Sequence[Event], error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        if not events:  # a Timer woke it: the Subject stays as it was, and is heard of at every mark
+            self.quarantine.append(Quarantined(origin="timers", key=key, reason=reason[:HEAD], head=key))
         if len(events) == 1:
-            self.quarantine.append(set_aside(events[0], f"{type(error).__name__}: {error}"))
+            self.quarantine.append(set_aside(events[0], reason))
             return
         for event in events:
             self.fold(key, (event,))
@@ -97,6 +115,9 @@ class Batch:
             key=subject.key, kind=subject.kind, state=subjects.save(subject), open=_open(advanced.open)
         )
         self.late += advanced.late
+        self.claimed += advanced.claimed
+        if subject.kind == "finding" and advanced.open is not None and not advanced.marker:
+            self.runs.append(run_row(advanced.open, trace_of(advanced.open, self.flow.tenant)))  # its sentence changed
         for run, one in told:
             (self.history if run.origin == "history" else self.told).append(one)
             if run.ended_at is not None or advanced.marker:
@@ -116,12 +137,20 @@ class Batch:
 
 
 def group(events: Iterable[Event]) -> dict[str, list[Event]]:
-    """Events by Subject."""
+    """Events by Subject; the scheduler as a whole comes first, what it says explains single actions."""
     groups: dict[str, list[Event]] = {}
+    whole: list[Event] = []
     for event in events:
         if key := route(event):
             groups.setdefault(key, []).append(event)
-    return groups
+            if type(event.body) in OF_SCHEDULER:
+                whole.append(event)
+    return {SCHEDULER: whole, **groups} if whole else groups
+
+
+def in_order(groups: Mapping[str, Sequence[Event]]) -> dict[str, Sequence[Event]]:
+    """The scheduler as a whole before single actions, also where a Timer woke it."""
+    return {key: groups[key] for key in sorted(groups, key=lambda key: key != SCHEDULER)}
 
 
 def parts(events: Iterable[Event]) -> Iterator[tuple[list[Event], dict[str, datetime]]]:
@@ -154,14 +183,16 @@ def due(timers: Iterable[Timer], batch: Batch) -> list[str]:
     ]
 
 
-def gauges(events: Iterable[Event]) -> Told:
+def gauges(events: Sequence[Event]) -> Told:
     """What the facts say by themselves: of each scheduled action the newest, it would overwrite the others."""
     newest: dict[int, Event] = {}
     for event in events:
         if type(event.body) is CronCounted:
             known = newest.setdefault(event.body.cron_id, event)
             newest[event.body.cron_id] = max(known, event, key=order)
-    return Told(measurements=tuple(one for event in newest.values() for one in measure.gauges(event)))
+    beats = (event for event in events if type(event.body) is DetectorsBeat)
+    said = [one for event in newest.values() for one in measure.gauges(event)]
+    return Told(measurements=(*said, *[one for event in beats for one in measure.beat(event)]))
 
 
 def load(row: SubjectRow) -> Subject:

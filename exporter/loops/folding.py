@@ -16,7 +16,7 @@ from exporter.domain.events import Event
 from exporter.domain.told import Measurement, Told
 from exporter.errors import StoreError
 from exporter.fold.subjects import Flow, Subject
-from exporter.loops.batching import Batch, due, gauges, group, load, parts
+from exporter.loops.batching import Batch, due, gauges, group, in_order, load, parts
 from exporter.store.protocols import (
     FOLD,
     Commit,
@@ -119,11 +119,15 @@ class Folding:
         marked = any(isinstance(event.body, SourceRead) for event in events)
         timers = self.ledger.due(self.tenant, TIMERS_AT_ONCE) if marked else []
         for part, batch.marks in parts(events):
-            groups: dict[str, Sequence[Event]] = dict.fromkeys((*due(timers, batch), *batch.due()), ())
-            groups |= group(part)
+            woken: dict[str, Sequence[Event]] = dict.fromkeys((*due(timers, batch), *batch.due()), ())
+            groups = in_order(woken | group(part))
             self._load(groups)
             for key, mine in groups.items():
                 batch.fold(key, mine)
+            claims = batch.claims()
+            self._load(claims)
+            for key, claimed in claims.items():
+                batch.fold(key, claimed)
         batch.correct(lambda run: self.ledger.run(self.tenant, run))
         return batch
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from logging import getLogger
+from traceback import extract_tb
 
 from exporter.clock import Clock
 from exporter.domain.bodies import SourceRead
@@ -44,16 +45,21 @@ class Polling:
             StoreError: the store could not keep what was seen; the marks stand, it will be read again.
         """
         began, started = self.clock.now(), self.clock.monotonic()
+        marks = self.inbox.marks(self.tenant, self.source.name)
         try:
-            poll = self.source.poll(self.inbox.marks(self.tenant, self.source.name))
+            poll = self.source.poll(marks)
         except SourceError as error:
-            self._failed(str(error))
-            seconds = self.clock.monotonic() - started
-            report = PollReport(source=self.source.name, began_at=began, seconds=seconds, ok=False, error=str(error))
-            self.inbox.append(self.tenant, (), None, report)
-            return False
-        self._answered()
-        return self._keep(poll, self.clock.monotonic() - started, began)
+            failed = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever an answer breaks in us is this Source's trouble, not the others'
+            failed = f"Its answer broke the reading of it ({_where(error)}): report this."
+        else:
+            self._answered()
+            return self._keep(poll, self.clock.monotonic() - started, began)
+        self._failed(failed)
+        seconds = self.clock.monotonic() - started
+        report = PollReport(source=self.source.name, began_at=began, seconds=seconds, ok=False, error=failed)
+        self.inbox.append(self.tenant, (), None, report)
+        return False
 
     def _keep(self, poll: Poll, seconds: float, began: datetime) -> bool:
         """Events, marks and report in one transaction."""
@@ -111,6 +117,12 @@ class Polling:
         if self._failing:
             log.info("%s of %s is read again", self.source.name, self.tenant)
             self._failing = ""
+
+
+def _where(error: Exception) -> str:
+    """Which error and where, without its words: they may be anybody's."""
+    frame = extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {frame.name}, line {frame.lineno}"
 
 
 def _read(source: str, poll: Poll, seen: datetime) -> tuple[Event, ...]:

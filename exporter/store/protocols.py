@@ -250,6 +250,9 @@ class Reader(Protocol):
     def runs(self, tenant: str | None = None, limit: int = 50, **where: str) -> list[tuple[str, RunRow]]:
         """(tenant, Run), newest first; where: kind, workflow, result."""
 
+    def open_findings(self, tenant: str) -> list[RunRow]:
+        """Findings that are open, oldest first."""
+
     def trace(self, prefix: str) -> list[tuple[str, RunRow]]:
         """Every Run whose trace id (hex) or run id begins with the prefix."""
 
@@ -271,5 +274,13 @@ class Reader(Protocol):
     def lag(self, tenant: str, consumer: str) -> tuple[int, datetime | None]:
         """Events not folded yet, and when the oldest of them was seen."""
 
-    def observations(self, tenant: str, series: str, limit: int = 1000) -> Iterator[ObservationRow]:
-        """Numbers of a series in time order."""
+    def first_start(self, tenant: str) -> datetime | None:
+        """When the tenant was first read: what ended before is history. None while it was never connected."""
+
+    def series(self, tenant: str) -> list[str]:
+        """The names of every series that has a number, in order."""
+
+    def observations(
+        self, tenant: str, series: str, limit: int = 1000, after: tuple[datetime, str] | None = None
+    ) -> Iterator[ObservationRow]:
+        """Numbers of a series in time order: the newest `limit`, or the first `limit` behind `after` (at, run)."""

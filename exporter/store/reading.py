@@ -9,13 +9,15 @@ from typing import Any
 
 import msgspec
 
-from exporter.domain.times import SECOND, from_micros
+from exporter.domain.tenants import Tenant
+from exporter.domain.times import SECOND, from_micros, micros
 from exporter.errors import StoreError
 from exporter.store.connecting import Readers
 from exporter.store.protocols import ObservationRow, PollReport, RunRow, Signal, TotalRow
 from exporter.store.rows import RUN_COLUMNS, run_row, total_rows
 
 _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_tenant = msgspec.json.Decoder(Tenant).decode
 CHOSEN_BY = ("kind", "workflow", "result")
 PAGE = 5_000  # observations in one transaction
 TRACED = 1_000  # Runs that `trace` returns at most
@@ -27,6 +29,10 @@ _OPEN = """
 SELECT kind, open_workflow, open_state, count(*), min(open_since) FROM subjects INDEXED BY subjects_open
 WHERE tenant = ? AND open_workflow IS NOT NULL GROUP BY kind, open_workflow, open_state
 """
+_OPEN_FINDINGS = f"""
+SELECT {RUN_COLUMNS} FROM runs INDEXED BY runs_open WHERE tenant = ? AND kind = 'finding' AND ended_at IS NULL
+ORDER BY started_at, id
+"""  # noqa: S608 - constants only
 _REPORTS = """
 SELECT source, began_at, micros, ok, events, error, last_success, read_until, refused, missing FROM reports
 WHERE tenant = ? ORDER BY source
@@ -37,6 +43,16 @@ _LAG = f"SELECT count(*) FROM events INDEXED BY events_order WHERE tenant = ?1 A
 _LAGGING = f"""
 SELECT seen FROM events INDEXED BY events_order WHERE tenant = ?1 AND seq > {_OFFSET} ORDER BY seq LIMIT 1
 """  # noqa: S608 - constants only, here and below
+# DISTINCT would walk every observation; this is one seek a series.
+_SERIES = """
+WITH RECURSIVE names(name) AS (
+  SELECT min(series) FROM observations WHERE tenant = ?1
+  UNION ALL
+  SELECT (SELECT min(series) FROM observations WHERE tenant = ?1 AND series > name) FROM names WHERE name IS NOT NULL)
+SELECT name FROM names WHERE name IS NOT NULL
+"""
+# What loops/tenants.py remembers of a tenant at its first start.
+_TENANT = "SELECT mark FROM marks WHERE tenant = ? AND source = 'service' AND key = 'tenant'"
 _FIRST_OBSERVATION = """
 SELECT at, run FROM observations WHERE tenant = ? AND series = ? ORDER BY at DESC, run DESC LIMIT 1 OFFSET ?
 """
@@ -90,6 +106,10 @@ class SqliteReader:
         each = [[(name, run_row(row)) for row in self._rows(sql, (name, *where.values(), limit))] for name in tenants]
         return list(islice(merge(*each, key=lambda found: found[1].started_at, reverse=True), limit))
 
+    def open_findings(self, tenant: str) -> list[RunRow]:
+        """Findings that are open, oldest first."""
+        return [run_row(row) for row in self._rows(_OPEN_FINDINGS, (tenant,))]
+
     def trace(self, prefix: str) -> list[tuple[str, RunRow]]:
         """The Runs whose trace id (hex) or run id begins with the prefix, at most TRACED, the first started first."""
         found = self._by_trace(prefix.lower()) if _is_hex(prefix) else []
@@ -128,17 +148,35 @@ class SqliteReader:
         """Events not folded yet, and when the oldest of them was seen."""
         return self._number(_LAG, tenant, consumer), self._time(_LAGGING, tenant, consumer)
 
-    def observations(self, tenant: str, series: str, limit: int = 1000) -> Iterator[ObservationRow]:
-        """The newest `limit` numbers of a series, in time order, a page of PAGE in each transaction."""
+    def first_start(self, tenant: str) -> datetime | None:
+        """When the tenant was first read: what ended before is history. None while it was never connected."""
+        found = self._rows(_TENANT, (tenant,))
+        return _decode_tenant(str(found[0][0])).first_start if found else None
+
+    def series(self, tenant: str) -> list[str]:
+        """The names of every series that has a number, in order."""
+        return [str(name) for (name,) in self._rows(_SERIES, (tenant,))]
+
+    def observations(
+        self, tenant: str, series: str, limit: int = 1000, after: tuple[datetime, str] | None = None
+    ) -> Iterator[ObservationRow]:
+        """Numbers of a series in time order, a page of PAGE in each transaction.
+
+        The newest `limit`; with `after` (at, run) the first `limit` that come behind it.
+        """
         count = limit
-        first: list[tuple[Any, ...]] = self._rows(_FIRST_OBSERVATION, (tenant, series, limit - 1))
-        start: tuple[Any, ...] = first[0] if first else (-(2**63), "")
+        start = self._newest(tenant, series, limit) if after is None else _behind(micros(after[0]), after[1])
         while count > 0:
             page: list[tuple[Any, ...]] = self._rows(_OBSERVATIONS, (tenant, series, *start, min(count, PAGE)))
             for at, run, value in page:
                 yield ObservationRow(series=series, run=run, at=from_micros(at), value=value)
             count = count - len(page) if len(page) == PAGE else 0
-            start = (page[-1][0], page[-1][1] + "\0") if page else start  # the text that comes next
+            start = _behind(page[-1][0], page[-1][1]) if page else start
+
+    def _newest(self, tenant: str, series: str, limit: int) -> tuple[int, str]:
+        """Where the newest `limit` numbers of a series begin."""
+        found: list[tuple[Any, ...]] = self._rows(_FIRST_OBSERVATION, (tenant, series, limit - 1))
+        return (found[0][0], found[0][1]) if found else (-(2**63), "")
 
     def _by_trace(self, prefix: str) -> list[tuple[str, RunRow]]:
         low, high = (bytes.fromhex(prefix.ljust(_HEX_DIGITS, digit)) for digit in "0f")
@@ -152,6 +190,11 @@ class SqliteReader:
     def _time(self, sql: str, *bindings: str) -> datetime | None:
         found: list[tuple[Any, ...]] = self._rows(sql, bindings)
         return from_micros(found[0][0]) if found else None
+
+
+def _behind(at: int, run: str) -> tuple[int, str]:
+    """The first place behind (at, run): the text that comes next."""
+    return at, run + "\0"
 
 
 def _is_hex(prefix: str) -> bool:

@@ -43,6 +43,7 @@ CREATE TABLE runs(
   body BLOB NOT NULL, UNIQUE(tenant, id)) STRICT;
 CREATE INDEX runs_newest ON runs(tenant, started_at);
 CREATE INDEX runs_trace ON runs(trace_id);
+CREATE INDEX runs_open ON runs(tenant, kind) WHERE ended_at IS NULL;
 CREATE TABLE links(
   tenant TEXT NOT NULL, key TEXT NOT NULL, subject TEXT NOT NULL, UNIQUE(tenant, key)) STRICT;
 CREATE TABLE parked(

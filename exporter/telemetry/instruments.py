@@ -130,6 +130,19 @@ _SOURCES = (
     _gauge("odoo.source.stale", "{stale}", "source", "1 while what this source says is older than it should be."),
     _counter("odoo.source.refused_rows", "{row}", "source", "Rows that were not what the source promises."),
 )
+_FINDINGS = (
+    _gauge("odoo.anomaly.active", "{finding}", "detector subject severity", "1 while the Finding is open, 0 after it."),
+    _counter("odoo.anomalies", "{finding}", "detector severity", "Findings that were opened."),
+    _info(
+        "odoo.finding.info",
+        "detector subject severity",
+        "name since trace_id sentence",
+        "What an open Finding says; gone when it is closed.",
+    ),
+    _gauge("odoo.detectors.last_run.timestamp", "s", "", "When the detectors last looked at everything."),
+    _gauge("odoo.detectors.series", "{series}", "", "Series the detectors looked at."),
+    _gauge("odoo.detectors.judged", "{series}", "", "Series with enough history to be judged."),
+)
 _OWN = (
     _gauge("odoo.otel.fold.lag", "{event}", "", "Stored Events that are not folded yet."),
     _gauge("odoo.otel.fold.oldest.timestamp", "s", "", "When the oldest Event not folded yet was seen."),
@@ -144,11 +157,13 @@ _PROCESS = (
     _gauge("odoo.otel.outbox.oldest.timestamp", "s", "signal", "The time of the oldest row that waits."),
     _counter("odoo.otel.exported", "{row}", "signal outcome", "Rows that left the outbox.", outcome=_OUTCOMES),
     _counter("odoo.otel.export_errors", "{error}", "signal error_type", "Requests that failed and are tried again."),
+    _counter("odoo.otel.refused", "{request}", "reason", "Requests that the intake refused."),
+    _counter("odoo.otel.refused", "{request}", "reason", "Requests to the intake that were turned away."),
 )
 
 
 def _table() -> Iterator[Instrument]:
-    yield from (*_ODOO, *_CRONS, *_JOBS, *_APPROVALS, *_WORKFLOWS, *_SOURCES, *_OWN)
+    yield from (*_ODOO, *_CRONS, *_JOBS, *_APPROVALS, *_WORKFLOWS, *_SOURCES, *_FINDINGS, *_OWN)
     yield from (replace(found, scope="process") for found in _PROCESS)
 
 

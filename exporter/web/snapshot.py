@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 
 from exporter.domain.times import micros
 from exporter.domain.told import Labels, Measurement
+from exporter.fold.tell import decode_run
 from exporter.store.protocols import FOLD, PollReport, Reader, Signal
 from exporter.telemetry.exposition import openmetrics, text
 from exporter.telemetry.instruments import DATABASE_LABEL
 from exporter.telemetry.metrics import Totals
 from exporter.telemetry.series import StoredSeries
 
+_FINDING = "odoo.finding."
 STALE_AFTER = 3  # polls that may be missed before what a Source says is called stale
 _JOB_WAITS = frozenset({"pending", "enqueued", "wait_dependencies"})
 OpenRun = tuple[str, str, str, int, datetime]
@@ -40,6 +42,7 @@ class Snapshot:
 
     Attributes:
         errors: failed requests of this process by (signal, reason).
+        refused: requests that the intake of this process refused, by reason.
     """
 
     reader: Reader
@@ -47,6 +50,7 @@ class Snapshot:
     errors: Callable[[], Mapping[tuple[Signal, str], int]]
     now: Callable[[], datetime]
     version: str
+    refused: Callable[[], Mapping[str, int]] = dict
 
     def render(self, as_openmetrics: bool) -> bytes:  # noqa: FBT001 - web.app's Render
         """The whole exposition in OpenMetrics 1.0 or in text format 0.0.4."""
@@ -62,6 +66,7 @@ class Snapshot:
             *self._sources(shown, at),
             *_open(self.reader.open_runs(shown.name), shown.decisions, at),
             *self._lag(shown.name, at),
+            *self._findings(shown.name, at),
             _info("odoo_info", {"version": shown.version or "unknown", "environment": shown.environment}, at),
         ]
         return [*self.reader.totals(shown.name), *Totals().add(found)]
@@ -72,6 +77,15 @@ class Snapshot:
         yield _gauge("odoo_up", {}, int(bool(polled) and all(r.ok for r in polled)), at)
         for report, success in reports:
             yield from _report(report, success, at, timedelta(seconds=shown.poll_seconds))
+
+    def _findings(self, tenant: str, at: datetime) -> Iterator[Measurement]:
+        """What open Findings say; closed ones are gone, so that the number of series is that of open ones."""
+        for row in self.reader.open_findings(tenant):
+            run = decode_run(row.body)
+            said = {name.removeprefix(_FINDING): str(value) for name, value in run.attributes}
+            described = {"name": run.title, "since": said["since"], "trace_id": row.trace_id.hex()}
+            identity = {"detector": said["detector"], "subject": run.workflow, "severity": said["severity"]}
+            yield _info("odoo_finding_info", {**identity, **described, "sentence": said["sentence"]}, at)
 
     def _lag(self, tenant: str, at: datetime) -> Iterator[Measurement]:
         waiting, oldest = self.reader.lag(tenant, FOLD)
@@ -92,6 +106,8 @@ class Snapshot:
             found.append(_gauge("odoo_otel_exported_total", {"signal": signal, "outcome": outcome}, rows, at))
         for (signal, reason), number in self.errors().items():
             found.append(_gauge("odoo_otel_export_errors_total", {"signal": signal, "error_type": reason}, number, at))
+        for reason, number in self.refused().items():
+            found.append(_gauge("odoo_otel_refused_total", {"reason": reason}, number, at))
         yield from Totals().add(found)
 
 

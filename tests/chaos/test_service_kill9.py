@@ -35,7 +35,7 @@ class Stage:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """Everything running."""
     with ExitStack() as stack:
-        companies = [Company(odoo=live_lab(), seed=seed) for seed in (7, 8)]
+        companies = [Company(odoo=live_lab(running=False), seed=seed) for seed in (7, 8)]
         servers = [stack.enter_context(LiveServer(company.odoo)) for company in companies]
         entries = [server.entry(name) for server, name in zip(servers, TENANTS, strict=True)]
         collectors = stack.enter_context(FakeCollector()), stack.enter_context(FakeCollector())

@@ -9,10 +9,13 @@ from typing import Any, Protocol
 import pytest
 from msgspec import structs
 
+from exporter.clock import StepClock
 from exporter.domain.bodies import CronProgress
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Timer
+from exporter.domain.tenants import Tenant
 from exporter.errors import Fenced, StoreError
+from exporter.loops.tenants import remember
 from exporter.store.protocols import (
     Appended,
     Commit,
@@ -454,6 +457,42 @@ def observations_are_the_newest_in_time_order(place: Place) -> None:
     store.close()
 
 
+def observations_are_paged(place: Place) -> None:
+    """With `after`, observations() goes on behind a number, two of the same instant told apart by their Run."""
+    store = place.open()
+    rows = [ObservationRow(series="s", run=f"r{n}", at=later(t), value=float(n)) for n, t in enumerate((1, 2, 2, 3))]
+    store.commit(full(A, 0, 1, observations=rows))
+    reader, found, after = place.read(), [], (later(0), "")
+    while page := list(reader.observations(A, "s", 1, after)):
+        found += page
+        after = (page[-1].at, page[-1].run)
+    assert found == rows
+    assert list(reader.observations(A, "s", after=(later(2), "r1"))) == rows[2:]
+    store.close()
+
+
+def the_reader_names_series(place: Place) -> None:
+    """series() names what has numbers, in order, of one tenant."""
+    store = place.open()
+    names = ("cron.duration/b", "cron.delay/a", "job.delay/a", "cron.duration/b")
+    rows = [ObservationRow(series=name, run=f"r{n}", at=later(n), value=1.0) for n, name in enumerate(names)]
+    store.commit(full(A, 0, 1, observations=rows))
+    store.append(B, [progress(1)])
+    assert place.read().series(A) == ["cron.delay/a", "cron.duration/b", "job.delay/a"]
+    assert place.read().series(B) == []
+    store.close()
+
+
+def the_reader_knows_the_first_start(place: Place) -> None:
+    """first_start() is what was remembered when the tenant was first connected, also after a later start."""
+    store = place.open()
+    store.append(B, [progress(1)])
+    for days in (0, 5):
+        remember(store, Tenant(name=A, database="acme", uuid="u"), StepClock(later(days * 86_400)))
+    assert (place.read().first_start(A), place.read().first_start(B)) == (T0, None)
+    store.close()
+
+
 def many_threads_share_the_writer(place: Place) -> None:
     """Appends of two tenants and Commits, refused ones too, at once: all acknowledged is there, once (R1, R3)."""
     store = place.open()
@@ -504,5 +543,8 @@ CHECKS: tuple[Check, ...] = (
     the_reader_finds_runs_and_traces,
     the_reader_knows_the_lag,
     observations_are_the_newest_in_time_order,
+    observations_are_paged,
+    the_reader_names_series,
+    the_reader_knows_the_first_start,
     many_threads_share_the_writer,
 )

@@ -45,6 +45,7 @@ class Exporter:
         endpoint: where it sends to; None: nowhere.
         settings: other keys of the configuration.
         file_limit: bytes beyond which no file may grow (the disk that breaks).
+        cwd: where it is started; a `detectors` module there is the one that is run.
         lines: what it wrote to stderr, in all its lives.
     """
 
@@ -53,6 +54,7 @@ class Exporter:
     endpoint: str | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     file_limit: int | None = None
+    cwd: Path = ROOT
     lines: list[str] = field(default_factory=list)
     _process: "subprocess.Popen[str] | None" = None
     _reading: Thread | None = None
@@ -93,7 +95,8 @@ class Exporter:
     def launch(self) -> None:
         """Start, and wait for nothing."""
         self.folder.mkdir(exist_ok=True)
-        config = {"state_dir": str(self.state), "listen_port": 0, "databases": [*self.databases], **self.settings}
+        beside = {"listen_port": 0, "intake_port": 0, "detectors": False}
+        config = {"state_dir": str(self.state), **beside, "databases": [*self.databases], **self.settings}
         path = self.folder / "config.yaml"
         path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "ODOO_"))}
@@ -101,7 +104,7 @@ class Exporter:
         self._life = len(self.lines)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "exporter", "run", "--config", str(path)],
-            cwd=ROOT,
+            cwd=self.cwd,
             env={**kept, **sent},
             stderr=subprocess.PIPE,
             text=True,
@@ -165,10 +168,14 @@ class Exporter:
         found: dict[str, int] = self._ask(lambda reader: reader.counts())
         return found
 
+    def folded(self, *tenants: str) -> bool:
+        """Whether everything stored is folded."""
+        return not any(self._ask(lambda reader, one=one: reader.lag(one, "fold")[0]) for one in tenants)
+
     def settled(self, *tenants: str) -> bool:
         """Whether everything stored is folded and everything told is sent."""
-        lags = [self._ask(lambda reader, one=one: reader.lag(one, "fold")[0]) for one in tenants]
-        return not any(lags) and not any(waiting for _, waiting, _ in self._ask(lambda reader: reader.outbox()))
+        waiting = self._ask(lambda reader: reader.outbox())
+        return self.folded(*tenants) and not any(rows for _, rows, _ in waiting)
 
     def rss(self) -> float:
         """Resident memory in MiB."""

@@ -35,10 +35,23 @@ class LiveOdoo(FakeOdoo):
             yield
 
 
-def live_lab(now: datetime | None = None) -> LiveOdoo:
-    """The names every poll looks up; its clock shows the real time (in whole seconds) or what it is told."""
+class RunningOdoo(LiveOdoo):
+    """Its clock runs; setting `now` sets it, `step` moves it."""
+
+    @property
+    def now(self) -> datetime:  # type: ignore[override]
+        """The time on the server."""
+        return datetime.now(UTC) + self._skew
+
+    @now.setter
+    def now(self, time: datetime) -> None:
+        self._skew = time - datetime.now(UTC)
+
+
+def live_lab(*, running: bool = True) -> LiveOdoo:
+    """The names every poll looks up; the server's clock shows the real time, or stands (at a whole second) until moved."""
     plain = lab()
-    odoo = LiveOdoo(now=(now or datetime.now(UTC)).replace(microsecond=0))
+    odoo = (RunningOdoo if running else LiveOdoo)(now=datetime.now(UTC).replace(microsecond=0))
     odoo.tables, odoo.sequences, odoo.xmlids = plain.tables, plain.sequences, plain.xmlids
     odoo.selections = plain.selections
     return odoo
@@ -52,6 +65,7 @@ class LiveServer(OdooServer):
         self.trouble: Trouble | None = None
         self.letting_go = threading.Event()
         self.port = self._http.server_port
+        self._http.handle_error = _no_news  # type: ignore[method-assign]
 
     def __exit__(self, *_: object) -> None:
         """Let go of whoever hangs, then stop."""
@@ -77,6 +91,7 @@ class LiveServer(OdooServer):
     def back(self) -> None:
         """Listen again."""
         self._http = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
+        self._http.handle_error = _no_news  # type: ignore[method-assign]
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
@@ -85,6 +100,10 @@ class LiveServer(OdooServer):
         url = f"http://127.0.0.1:{self.port}"
         found = {"name": name, "url": url, "database": "lab", "user": "monitor", "api_key": KEY, "poll_seconds": 1}
         return {**found, **settings}
+
+
+def _no_news(*_: object) -> None:
+    """A client that was killed is no news."""
 
 
 def cron(odoo: FakeOdoo, name: str, **values: object) -> int:
@@ -116,9 +135,8 @@ def started(odoo: FakeOdoo, one: int) -> None:
 
 
 def done(odoo: FakeOdoo, one: int, seconds: float = 1.25) -> None:
-    """The job has ended well, now."""
-    start = odoo.now - timedelta(seconds=int(seconds) + 1)
-    given = odoo.tables["queue.job"][one]["date_started"] or start
+    """The job has ended well: so many seconds after its start, which is now if nobody started it."""
+    given = odoo.tables["queue.job"][one]["date_started"] or odoo.now
     stamps = {"date_enqueued": given, "date_started": given, "date_done": odoo.now, "exec_time": seconds}
     odoo.write("queue.job", one, state="done", **stamps)
 

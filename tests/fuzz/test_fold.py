@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from exporter.domain import bodies as b
@@ -11,7 +11,7 @@ from exporter.domain.events import EVENTS, Event
 from exporter.telemetry.otlp import encode_log, encode_span
 from tests.worlds import T0, World
 
-FUZZ = settings(max_examples=300, deadline=None)
+FUZZ = settings(max_examples=300, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 # Near one another, so that facts meet; and far away, where arithmetic ends.
 Moment = st.one_of(
     st.integers(-100, 100).map(lambda seconds: T0 + timedelta(seconds=seconds)),

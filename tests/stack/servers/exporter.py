@@ -31,7 +31,7 @@ class Exporter(Server):
         self.port = free_port()
         self.state = folder / "state"
         self.config = folder / "odoo-otel.yaml"
-        listen = {"listen_host": HOST, "listen_port": self.port}
+        listen = {"listen_host": HOST, "listen_port": self.port, "intake_port": 0}
         self.config.write_text(yaml.safe_dump({"state_dir": str(self.state), **listen, "databases": databases}))
         self.env: Mapping[str, str] = {**({"OTEL_EXPORTER_OTLP_ENDPOINT": otlp} if otlp else {}), **env}
 

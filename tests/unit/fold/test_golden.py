@@ -1,6 +1,7 @@
 """Golden files: everything said of one Run of each kind, byte for byte; a change of a word shows in the diff.
 
-Written again, after a change that is meant, by `UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/unit/fold/test_golden.py`.
+After a change that is meant, write them again:
+`UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/unit/fold/test_golden.py`
 """
 
 import json

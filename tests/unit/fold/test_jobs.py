@@ -197,6 +197,12 @@ def test_an_open_job_that_vanished_is_closed_as_cancelled(state: str) -> None:
     assert dict(run.attributes)["odoo.job.vanished"] is True
 
 
+def test_a_job_that_vanished_before_it_was_seen_says_nothing() -> None:
+    """No version of it is known: nothing is told, nothing waits."""
+    world = World().append([gone(30)]).read_until(60)
+    assert (world.runs(), world.timers, world.subjects["job/7"].facts) == ([], {}, ())
+
+
 def test_a_finished_job_that_vanishes_says_nothing() -> None:
     """Odoo deletes finished jobs after thirty days."""
     world = World().append(DONE).read_until(30)

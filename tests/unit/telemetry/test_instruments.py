@@ -51,6 +51,7 @@ def test_the_process_speaks_for_itself() -> None:
         "odoo_otel_outbox_oldest_timestamp_seconds",
         "odoo_otel_exported_total",
         "odoo_otel_export_errors_total",
+        "odoo_otel_refused_total",
     }
 
 

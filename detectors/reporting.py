@@ -1,0 +1,67 @@
+"""The one exit: Events to the exporter's intake, with the token of the state folder."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import msgspec
+
+from exporter.domain.events import Event
+from exporter.errors import Refused, SourceDown
+
+TOKEN_FILE = "detectors.token"  # noqa: S105 - the name of the file
+PATH = "/v1/events"
+TIMEOUT = 10.0  # seconds
+_TOO_LONG = 2_000  # characters of an answer that are worth repeating
+_AGAIN = frozenset({401, 408, 429})  # with every 5xx: the same request may succeed later
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """Where the Events go.
+
+    Attributes:
+        url: address of the exporter's second listener, `http://127.0.0.1:9465`.
+        token_file: read for every request: the exporter makes it at its first start.
+    """
+
+    url: str
+    token_file: Path
+
+    def post(self, tenant: str, events: Sequence[Event]) -> int:
+        """Make the Events durable; how many of them were new.
+
+        Raises:
+            SourceDown: the exporter is away, busy, or does not take our token: try again later.
+            Refused: it will never take these Events.
+        """
+        rows = [{"tenant": tenant, "key": one.key, "name": one.name, "at": one.at, "body": one.body} for one in events]
+        request = urllib.request.Request(  # noqa: S310 - the operator says which address
+            self.url.rstrip("/") + PATH, data=msgspec.json.encode(rows), headers=self._headers(), method="POST"
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+                return int(json.load(answer)["appended"])
+        except urllib.error.HTTPError as error:
+            raise _meaning(error) from error
+        except (OSError, ValueError, KeyError) as error:  # nobody listens, or it is not the intake that answered
+            raise SourceDown(f"{self.url} does not answer as the intake does: {error}") from error
+
+    def _headers(self) -> dict[str, str]:
+        try:
+            token = self.token_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SourceDown(f"{self.token_file} cannot be read, the exporter makes it: {error.strerror}") from error
+        return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+
+def _meaning(error: urllib.error.HTTPError) -> SourceDown | Refused:
+    with error:
+        said = error.read(_TOO_LONG).decode(errors="replace").strip()
+    if error.code in _AGAIN or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return SourceDown(f"the intake answered {error.code}: {said}")
+    return Refused(error.code, said)

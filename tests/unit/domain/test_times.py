@@ -1,0 +1,33 @@
+"""Times are aware UTC and microseconds, exactly."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.domain.times import EPOCH, MICRO, from_micros, micros, require_utc
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_microseconds_lose_nothing_on_the_way_and_back(at: datetime) -> None:
+    """Also before 1970 and in the year 9999, where floats would round."""
+    assert from_micros(micros(at)) == at
+    assert micros(at + MICRO) == micros(at) + 1 if at < datetime.max.replace(tzinfo=UTC) else True
+
+
+def test_the_count_begins_in_1970() -> None:
+    """Microseconds since 1970, as OTLP counts nanoseconds."""
+    assert (micros(EPOCH), micros(datetime(1970, 1, 2, tzinfo=UTC))) == (0, 86_400_000_000)
+
+
+@pytest.mark.parametrize("zone", [None, timezone(timedelta(hours=1))])
+def test_a_time_that_is_not_utc_is_refused_with_what_it_is(zone: timezone | None) -> None:
+    """Naive ones would be read as local by one machine and as UTC by another."""
+    with pytest.raises(ValueError, match=r"Event\.at must be an aware UTC datetime"):
+        require_utc(datetime(2026, 1, 1, tzinfo=zone), "Event.at")
+
+
+def test_utc_by_any_name_is_utc() -> None:
+    """What counts is the offset, not the class of the zone."""
+    require_utc(datetime(2026, 1, 1, tzinfo=timezone(timedelta(0), "Z")), "at")

@@ -1,0 +1,124 @@
+"""Declared limits: what is late, missed, stuck or failing becomes a Finding, once, and resolves only by a fresh read."""
+
+from dataclasses import replace
+
+from exporter.domain.bodies import CronCounted
+from exporter.domain.events import Event
+from exporter.domain.runs import Run
+from exporter.fold.subjects import Flow
+from tests.worlds import FLOW, TENANT, Row, World, at, counted, event
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+def said(run: Run) -> dict[str, object]:
+    """What a Finding says."""
+    return {name.removeprefix("odoo.finding."): value for name, value in run.attributes}
+
+
+def open_findings(world: World) -> set[str]:
+    """Detectors whose newest Finding is open."""
+    return {detector for detector, run in world.findings().items() if run.ended_at is None}
+
+
+def action(number: int, when: float, nextcall: float, *, active: bool = True) -> Event:
+    """A read of one of several actions that never ran."""
+    body = CronCounted(
+        cron_id=number, name=f"Action {number}", xmlid=f"lab.action_{number}", nextcall=at(nextcall), active=active
+    )
+    return event("odoo.cron.counted", when, f"0/cron/{number}/{when}", body)
+
+
+def failing() -> World:
+    """An action that failed once."""
+    world = World().append([counted(-10, None, nextcall=0)]).read_until(-5)
+    return world.live([Row(number=1, start=0, end=4).ended(), counted(15, 0, 1, nextcall=DAY)], 15)
+
+
+def test_an_action_that_failed_is_one_finding_until_it_ran_well() -> None:
+    """A failure opens `result.failing`, a second one updates it, a success closes it (features 2, 80)."""
+    world = failing()
+    first = world.findings()["result.failing"]
+    assert said(first)["sentence"] == "LAB action failed at 2026-11-22 10:00:04 UTC."
+    world.live([Row(number=2, start=60, end=61).ended(), counted(75, 60, 2, nextcall=DAY)], 75)
+    again = world.findings()["result.failing"]
+    assert (again.key, again.started_at) == (first.key, first.started_at)
+    assert str(said(again)["sentence"]).endswith("2 times in a row.")
+    world.live([Row(number=3, start=90, end=91).ended(), counted(105, 90, 0, nextcall=DAY)], 105)
+    assert open_findings(world) == set()
+    assert [log.event_name for log in world.found.logs] == ["finding.opened", "finding.closed"]
+
+
+def test_a_finding_is_counted_once_and_its_gauge_falls_when_it_closes() -> None:
+    """`odoo_anomalies_total` counts openings; `odoo_anomaly_active` is 1, then 0."""
+    world = failing()
+    world.live([Row(number=3, start=90, end=91).ended(), counted(105, 90, 0, nextcall=DAY)], 105)
+    found = [(one.name, one.value) for one in world.found.measurements]
+    assert found == [("odoo_anomaly_active", 1), ("odoo_anomalies_total", 1), ("odoo_anomaly_active", 0)]
+
+
+def test_a_finding_has_a_trace_of_its_own_linked_to_its_example() -> None:
+    """The marker at opening and the span at closing link to the failed run (feature 112)."""
+    world = failing()
+    root = next(span for span in world.spans if span.name == "cron LAB action")
+    marker = world.found.spans[0]
+    assert marker.trace_id != root.trace_id
+    assert [(link.trace_id, link.span_id) for link in marker.links] == [(root.trace_id, root.span_id)]
+
+
+def test_an_action_that_stays_away_is_late_and_then_missed() -> None:
+    """Two minutes of grace, then info; an hour, then critical, and the first is closed (features 78, 81)."""
+    world = World().append([counted(0, None, nextcall=600)]).read_until(700)
+    assert open_findings(world) == set()
+    world.read_until(720)
+    assert open_findings(world) == {"schedule.late"}
+    world.read_until(600 + HOUR)
+    assert open_findings(world) == {"schedule.missed"}
+    assert said(world.findings()["schedule.missed"])["severity"] == "critical"
+    world.live([Row(number=1, start=5000).started()], 5001)
+    assert open_findings(world) == set()
+
+
+def test_an_action_that_is_switched_off_is_never_late() -> None:
+    """nextcall in the past and inactive is not missed (facts/odoo.md, trap 2)."""
+    world = World().append([action(5, 0, 600, active=False)]).read_until(DAY)
+    assert world.findings() == {}
+
+
+def test_a_run_that_hangs_is_stuck_until_it_is_over() -> None:
+    """Longer than its limit while still running (feature 79); its end resolves it."""
+    world = World().append([counted(-10, None, nextcall=0), Row(number=1, start=0).started()]).read_until(HOUR - 1)
+    assert open_findings(world) == set()
+    world.read_until(HOUR)
+    assert open_findings(world) == {"limit.stuck"}
+    world.live([Row(number=1, start=0, end=4000).ended(), counted(4010, 0, 0, nextcall=DAY)], 4010)
+    assert open_findings(world) == set()
+
+
+def test_nothing_fires_while_odoo_is_dark() -> None:
+    """Limits are judged at the Source's mark: without a mark nothing becomes late, however much time passes (R21)."""
+    world = World().append([counted(0, None, nextcall=600)]).read_until(60)
+    assert world.findings() == {}
+    dark = world.append([action(9, 10 * DAY, 20 * DAY)])
+    assert dark.findings() == {}
+
+
+def test_thirty_actions_that_stand_still_are_one_finding() -> None:
+    """The silent scheduler explains every late action: one Finding; when it turns again it is closed (feature 113)."""
+    world = World().append([action(number, 0, 600) for number in range(1, 31)]).read_until(60)
+    world.read_until(1200)
+    assert open_findings(world) == {"scheduler.silent"}
+    world.read_until(3 * HOUR)
+    assert open_findings(world) == {"scheduler.silent"}
+    world.live([Row(number=1, start=4 * HOUR, end=4 * HOUR + 1, cron=3).ended()], 4 * HOUR + 2)
+    assert "scheduler.silent" not in open_findings(world)
+
+
+def test_failures_before_our_first_start_notify_nobody() -> None:
+    """First start on a database full of old failures: history opens no Finding."""
+    flow = Flow(tenant=replace(TENANT, first_start=at(1000)), workflows=FLOW.workflows)
+    world = World(flow=flow).append([counted(-10, None, nextcall=0)])
+    world.live([Row(number=1, start=0, end=4).ended(), counted(990, 0, 7, nextcall=DAY)], 1010)
+    assert world.results() == [("1", "failure")]
+    assert world.findings() == {}
