@@ -29,6 +29,5 @@ def _band(low: float, high: float) -> str:
     first, last = took(low), took(high)
     if first == last:
         return first
-    number, _, unit = first.rpartition(" ")
-    same = last.endswith(f" {unit}") and " " not in number
-    return f"{number} to {last}" if same else f"{first} to {last}"
+    one_unit = first.count(" ") == last.count(" ") == 1
+    return f"{first.split()[0]} to {last}" if one_unit else f"{first} to {last}"

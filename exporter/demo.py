@@ -3,7 +3,7 @@
 import os
 import resource
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event as Flag
@@ -15,8 +15,10 @@ from exporter.clock import ScaledClock, SystemClock
 from exporter.config import STORE_FILE, Config
 from exporter.domain.tenants import Tenant
 from exporter.errors import StoreError
+from exporter.fold.tell import decode_run
 from exporter.loops.folding import FoldingOptions
 from exporter.loops.tenants import Connected, recall
+from exporter.scoring import score
 from exporter.service import Service, Watched
 from exporter.sources.simulator import Company, business_morning, simulated_sources
 from exporter.sources.simulator.company import COLLECTIONS
@@ -25,6 +27,7 @@ from exporter.store.protocols import FOLD, PollReport
 
 NAME = "demo"
 SEED = 19
+FINDINGS = 10_000  # that are judged at the end
 POLL = 0.25  # real seconds: 15 simulated ones at 60x
 LOOK = 0.1
 KIB_IN_MIB = 1024
@@ -54,7 +57,10 @@ class DemoOptions:
 
 
 def demo(options: DemoOptions) -> dict[str, float]:
-    """Run until stopped; the numbers of the last line: events, runs, spans, observations, open_runs, seconds, rss_mib.
+    """Run until stopped; the numbers of the last line.
+
+    They are events, runs, spans, observations, open_runs, seconds, rss_mib, and of the company's incidents (scoring.py)
+    findings, found, missed, false_alarms.
 
     Raises:
         ConfigError, StoreError: it cannot start; StoreError also when a loop ended.
@@ -72,7 +78,7 @@ def demo(options: DemoOptions) -> dict[str, float]:
     service.start()
     try:
         _show(service, options, company, began)
-        numbers = _numbers(service, monotonic() - began)
+        numbers = {**_numbers(service, monotonic() - began), **_score(service, company)}
     finally:
         service.stop()
     return numbers
@@ -83,7 +89,7 @@ def _company(options: DemoOptions) -> tuple[Company, ScaledClock]:
     store = open_store(options.state_dir / STORE_FILE)
     try:
         known = recall(store, NAME)
-        reports = [report.began_at for report, _ in _reports(options.state_dir / STORE_FILE)]
+        reports = [r.read_until for r, _ in _reports(options.state_dir / STORE_FILE) if r.read_until is not None]
     finally:
         store.close()
     live = known.first_start if known and known.first_start else business_morning(SystemClock().now())
@@ -148,10 +154,18 @@ def _history(service: Service, company: Company) -> float:
     reports = service.reader.reports(NAME)
     if len(reports) < len(COLLECTIONS):
         return 0.0
-    read = min(report.began_at for report, _ in reports)
+    read = min(report.read_until or company.start for report, _ in reports)
     part = (read - company.start) / max(company.live - company.start, timedelta(seconds=1))
     waiting, _ = service.reader.lag(NAME, FOLD)
     return min(part, 0.99) if waiting or part < 1 else 1.0
+
+
+def _score(service: Service, company: Company) -> dict[str, float]:
+    """What was found of the incidents the company was given."""
+    rows = service.reader.runs(tenant=NAME, limit=FINDINGS, kind="finding")
+    now = max((report.began_at for report, _ in service.reader.reports(NAME)), default=company.live)
+    findings = [decode_run(row.body) for _, row in rows]
+    return asdict(score(findings, company.incidents(), company.live, now))
 
 
 def _numbers(service: Service, seconds: float) -> dict[str, float]:

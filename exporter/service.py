@@ -123,10 +123,10 @@ class Service:
     def start(self) -> None:
         """Begin to poll, fold, send and answer."""
         spare_the_collector()
-        self.web.start()
+        self.intake.start()
+        self.web.start()  # who sees it listen may post, too
         self.sending.start()
         self.folding.start()
-        self.intake.start()
         for loop in self.polling:
             loop.start()
         if self.detectors is not None:

@@ -160,8 +160,10 @@ def jobs(draw: st.DrawFn, number: int = 7, *, least: float = 0.0) -> Truth:
     for place, (shown, make) in enumerate(versions.found):
         until = versions.found[place + 1][0] if place + 1 < len(versions.found) else None
         truth.add(shown, make, until)
-    for shown in versions.messages:
-        truth.add(shown, _message(number, floor(shown)))
+    for place, posting in enumerate(versions.messages):
+        for shown in versions.messages[place:]:  # messages are read when the job is seen failed, all of them
+            until = next((later for later, _ in versions.found if later > shown), None)
+            truth.add(shown, _message(number, floor(posting)), until)
     truth.results[f"job/{number}"] = results
     return truth
 

@@ -77,8 +77,14 @@ class Episode:
             end = _dated_end(row) or last.at
             return End(at=end, known_at=end, result=TERMINAL[row.state])
         start = row.date_started or last.at
-        posted = max((e.at for e in self.messages), default=None)  # earlier ones of that second: failures nobody saw
+        posted = self.posted_at
         return End(at=posted or start, known_at=posted or max(start, last.seen) + NO_END, result="failure")
+
+    @property
+    def posted_at(self) -> datetime | None:
+        """The newest of the messages that were read first: others are of failures nobody saw, before or behind it."""
+        first = min((e.seen for e in self.messages), default=None)
+        return max((e.at for e in self.messages if e.seen == first), default=None)
 
     @property
     def events(self) -> tuple[Event, ...]:

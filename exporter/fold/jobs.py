@@ -25,19 +25,20 @@ class JobMemory:
     Attributes:
         episodes: how many.
         ended_at: when the last one ended.
-        seen: when its last version was seen; `last`: what that version was.
+        seen: when its last version was seen; `last`: what that version was; `posted`: whether its message was.
     """
 
     episodes: int = 0
     ended_at: datetime = EPOCH
     seen: datetime = EPOCH
     last: Glimpse | None = None
+    posted: bool = False
 
 
 def cut(facts: Sequence[Event], memory: JobMemory, until: datetime, flow: Flow) -> Cut[JobMemory]:
     """Close every episode that ended up to `until`."""
     found = life(facts, memory.last)
-    told = str(memory.episodes)
+    told, posted = str(memory.episodes), memory.posted
     late = [(told, event) for event in found.late]
     used = list(found.late)
     closed: list[Run] = []
@@ -54,8 +55,8 @@ def cut(facts: Sequence[Event], memory: JobMemory, until: datetime, flow: Flow) 
         closed.append(run)
         late += [(run.key, event) for event in episode.after]
         memory = _remember(episode, memory, end)
-    lost = [e for e in found.orphans if memory.episodes and e.at <= until]  # their failure was told without them
-    late += [(told, event) for event in lost]
+    lost = [e for e in found.orphans if memory.episodes and e.at <= until]
+    late += [(told, event) for event in lost if not posted]  # else it is of a failure nobody saw
     gone = {id(event) for event in (*used, *lost)}
     opened = _open(found.episodes[over:])
     return Cut(
@@ -86,6 +87,7 @@ def _remember(episode: Episode, memory: JobMemory, end: End) -> JobMemory:
         ended_at=max(end.at, memory.ended_at),
         seen=last.seen,
         last=glimpse(last),
+        posted=bool(episode.messages),
     )
 
 

@@ -68,7 +68,7 @@ class Polling:
         marks = {(name, key): mark for key, mark in poll.mark_changes.items()}
         report = PollReport(
             source=name,
-            began_at=poll.began_at,
+            began_at=began,  # by our own clock: what is stale is measured by it, and the server's may be a day off
             seconds=seconds,
             ok=True,
             events=len(poll.events),

@@ -32,8 +32,7 @@ def text(groups: Groups) -> bytes:
     """Prometheus text format 0.0.4."""
     parts: list[str] = []
     for instrument, found in _families(groups):
-        kind = "gauge" if instrument.kind == "info" else instrument.kind
-        parts.append(f"# HELP {instrument.name} {instrument.help}\n# TYPE {instrument.name} {kind}\n")
+        parts.append(f"# HELP {instrument.name} {instrument.help}\n# TYPE {instrument.name} {_kind(instrument)}\n")
         parts.extend([_lines(instrument, labels, state, with_exemplars=False) for labels, state in found])
     return "".join(parts).encode(errors="replace")
 
@@ -42,12 +41,17 @@ def openmetrics(groups: Groups) -> bytes:
     """OpenMetrics 1.0, with exemplars (trace_id, span_id) on buckets and counters."""
     parts: list[str] = []
     for instrument, found in _families(groups):
-        family = instrument.name.removesuffix("_total").removesuffix("_info")
-        parts.append(f"# HELP {family} {instrument.help}\n# TYPE {family} {instrument.kind}\n")
+        family = instrument.name.removesuffix("_total")
+        parts.append(f"# HELP {family} {instrument.help}\n# TYPE {family} {_kind(instrument)}\n")
         parts.append(f"# UNIT {family} seconds\n" if instrument.in_seconds else "")
         parts.extend([_lines(instrument, labels, state, with_exemplars=True) for labels, state in found])
     parts.append("# EOF\n")
     return "".join(parts).encode(errors="replace")
+
+
+def _kind(instrument: Instrument) -> str:
+    """An info is shown as a gauge: of OpenMetrics' own type the Collector's scrape drops `_info` from the name."""
+    return "gauge" if instrument.kind == "info" else instrument.kind
 
 
 def _families(groups: Groups) -> Iterator[tuple[Instrument, list[tuple[str, State]]]]:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,11 @@ import requests
 from exporter.clock import SystemClock
 from exporter.intake.tokens import TOKEN_FILE
 from exporter.loops.child import Child, spared
+from tests.fakes import collector as answers
+from tests.fakes import odoo_live as live
+from tests.fakes.collector import FakeCollector
 from tests.fakes.exporter import ROOT, Exporter, until
+from tests.fakes.odoo_live import LiveServer, live_lab
 
 DARK = {"url": "http://127.0.0.1:1", "database": "acme", "user": "bot", "api_key": "c4n4ry", "poll_seconds": 3600}
 # Says who it is and what it was told; then does what the file `do` beside it says.
@@ -144,6 +149,32 @@ def test_one_that_does_not_hear_is_killed(stage: Stage) -> None:
     until(lambda: not is_running(stage.pid()), 1)
 
 
+def test_everything_hanging_at_once_ends_in_time(stage: Stage) -> None:
+    """R20: Odoo, the Collector, a deaf process and a half-sent body together: exit 0 in less than 10 s."""
+    stage.will(DEAF)
+    odoo = live_lab()
+    with LiveServer(odoo) as server, FakeCollector(default=answers.hang(60)) as collector:
+        stage.exporter.databases, stage.exporter.endpoint = [server.entry("acme")], collector.url
+        stage.exporter.start()
+        until(lambda: len(stage.exporter.reports("acme")) == 3 and stage.lives == 1)
+        with odoo.transaction():
+            live.done(odoo, live.job(odoo))
+        until(lambda: collector.requests)
+        asked = len(server.requests)
+        server.trouble = server.hang
+        until(lambda: len(server.requests) > asked)
+        with socket.create_connection(("127.0.0.1", _port(stage.exporter)), timeout=5) as half:
+            half.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n[")
+            assert stage.exporter.stop() < 10
+    until(lambda: not is_running(stage.pid()), 1)
+
+
+def _port(exporter: Exporter) -> int:
+    """Of the intake."""
+    taken = "events are taken on http://127.0.0.1:"
+    return int(next(line for line in exporter.lines if taken in line).partition(taken)[2].partition('"')[0])
+
+
 @pytest.mark.parametrize("do", [WAIT, DEAF, GRANDCHILD], ids=["honest", "deaf", "with a child of its own"])
 def test_it_dies_with_us(stage: Stage, do: str) -> None:
     """SIGKILL gives us no chance to stop it: it ends by itself, with whatever it started."""
@@ -221,6 +252,17 @@ def test_a_halt_between_two_lives_ends_it(tmp_path: Path, monkeypatch: pytest.Mo
     assert child.stop(3)
     assert time.monotonic() - began < 1
     assert stage.lives == 1
+
+
+def test_stopping_a_deaf_one_leaves_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R20: after its time it is killed, with whatever it started, while we go on."""
+    monkeypatch.chdir(tmp_path)
+    stage, child = _child(tmp_path, "os.fork()\n" + DEAF)
+    child.start()
+    until(lambda: stage.lives == 1 and len(_members(stage.pid())) == 2, 15)
+    time.sleep(0.2)  # until both are deaf
+    assert not child.stop(0.3)
+    until(lambda: not _members(stage.pid()), 1)
 
 
 def test_what_it_gets_of_the_environment() -> None:

@@ -32,6 +32,7 @@ SPECIAL: Mapping[str, st.SearchStrategy[object]] = {
     "exec_time": st.one_of(st.none(), st.floats(-1e9, 1e9)),
     "amount": st.one_of(st.none(), st.floats(allow_nan=False)),
     "retry": st.integers(-1, 5),
+    "uuid": st.uuids().map(str),  # two jobs with one uuid would be one record
 }
 
 

@@ -150,7 +150,7 @@ def test_a_dark_odoo_is_one_alert(shipped: Alertmanager) -> None:
 
 
 def test_the_worse_speaks_for_its_subject(shipped: Alertmanager) -> None:
-    """A critical alert holds back the lesser of its subject only; a silent scheduler holds back all lateness (feature 113)."""
+    """Critical holds back the lesser of its subject only; a silent scheduler holds back all lateness (feature 113)."""
     held = held_back(
         shipped,
         alert("OdooCronStuck", "critical", subject="a"),
@@ -186,7 +186,7 @@ def test_compose_takes_the_settings_of_a_user(tmp_path: Path) -> None:
 
 
 def test_compose_starts_in_order(tmp_path: Path) -> None:
-    """Whoever needs another waits until it is healthy; the detectors share the exporter's network and nothing else's."""
+    """Whoever needs another waits until it is healthy; the detectors share the exporter's network."""
     services = resolved(tmp_path)["services"]
     waits = {
         (name, other): how["condition"]

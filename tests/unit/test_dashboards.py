@@ -1,4 +1,4 @@
-"""What is shipped for Prometheus, Alertmanager, Grafana and Docker is linted here; tests/stack runs it on the real servers."""
+"""What is shipped for Prometheus, Alertmanager, Grafana and Docker is linted; tests/stack runs it on real servers."""
 
 import json
 import re
@@ -69,7 +69,7 @@ def samples() -> dict[str, set[str]]:
     for name, instrument in INSTRUMENTS.items():
         endings = ("_bucket", "_sum", "_count") if instrument.kind == "histogram" else ("",)
         scope = {DATABASE_LABEL} if instrument.scope == "tenant" else set()
-        found.update(dict.fromkeys((name + ending for ending in endings), {*instrument.labels, *scope, *OF_PROMETHEUS}))
+        found.update({name + ending: {*instrument.labels, *scope, *OF_PROMETHEUS} for ending in endings})
     return found
 
 

@@ -31,15 +31,19 @@ def test_durations_are_said_in_units_that_matter(seconds: float, text: str) -> N
             12.0,
             USUAL,
             False,
-            "Base: Auto-vacuum took 12.0 s; usually 2.1 to 3.9 s (median 2.9 s, learned from 100 runs):"
-            " 4.1 times the median.",
+            (
+                "Base: Auto-vacuum took 12.0 s; usually 2.1 to 3.9 s (median 2.9 s, learned from 100 runs):"
+                " 4.1 times the median."
+            ),
         ),
         (
             300.0,
             USUAL,
             True,
-            "Base: Auto-vacuum started 5 min 0 s late; usually 2.1 to 3.9 s (median 2.9 s, learned from 100 runs):"
-            " 103.4 times the median.",
+            (
+                "Base: Auto-vacuum started 5 min 0 s late; usually 2.1 to 3.9 s (median 2.9 s, learned from 100 runs):"
+                " 103.4 times the median."
+            ),
         ),
         (
             5.0,
@@ -51,8 +55,10 @@ def test_durations_are_said_in_units_that_matter(seconds: float, text: str) -> N
             900.0,
             Baseline(count=40, median=100.0, low=100.0, high=130.0, precision=1.0),
             False,
-            "Base: Auto-vacuum took 15 min 0 s; usually 100.0 s to 2 min 10 s (median 100.0 s, learned from 40 runs):"
-            " 9.0 times the median.",
+            (
+                "Base: Auto-vacuum took 15 min 0 s; usually 100.0 s to 2 min 10 s (median 100.0 s, learned from 40 runs):"
+                " 9.0 times the median."
+            ),
         ),
         (
             9.0,

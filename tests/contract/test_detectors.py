@@ -1,0 +1,109 @@
+"""What every detector must do: the same facts give the same Findings, whatever the order, the rounds or the process."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors import outliers
+from detectors.backtest import findings
+from detectors.reporting import Intake
+from detectors.series import DETECTORS, FLOORS, Number, series
+from exporter.domain.bodies import DetectorsBeat
+from exporter.domain.events import EVENTS
+from exporter.domain.times import from_micros
+from exporter.errors import Refused, SourceDown
+from tests.fakes.intake_http import IntakeServer, intake_server
+from tests.fakes.watched import ACME, T0, numbers, ordinary
+
+SLOW = numbers([*ordinary(60), 12.0, 3.0, 12.5, 3.0, 3.0, 3.0, 700.0, 3.0])
+
+
+@pytest.mark.parametrize("name", [f"{kind}/x" for kind in FLOORS])
+@settings(max_examples=5, deadline=None)
+@given(order=st.randoms(use_true_random=False))
+def test_findings_do_not_depend_on_order(name: str, order: Random) -> None:
+    """Shuffled numbers tell the same story, for every series that is judged."""
+    watched = series(name)
+    assert watched is not None
+    shuffled = sorted(SLOW, key=lambda _: order.random())
+
+    assert findings(watched, shuffled, outliers.scores) == findings(watched, SLOW, outliers.scores) != []
+
+
+def test_detectors_do_not_share_names() -> None:
+    """A Finding's detector says which number it is about."""
+    assert len(set(DETECTORS.values())) == len(DETECTORS)
+    assert all(EVENTS[name].source == "detectors/findings" for name in EVENTS if name.startswith("finding."))
+
+
+def test_what_is_posted_is_what_the_intake_takes(tmp_path: Path) -> None:
+    """A JSON list of tenant, key, name, at (RFC 3339) and body, with the bearer token (decision 24)."""
+    from detectors.claims import beat  # noqa: PLC0415 - read with its use
+
+    (tmp_path / "token").write_text("secret\n")
+    with intake_server("secret") as server:
+        event = beat(DetectorsBeat(series=2, judged=1, seconds=0.5), T0)
+        intake = Intake(url=server.url, token_file=tmp_path / "token")
+        counts = [intake.post(ACME, [event]) for _ in range(2)]
+
+    assert counts == [1, 0]
+    assert server.requests[0]["rows"] == [
+        {
+            "tenant": ACME,
+            "key": "judged/2026-03-02T08:00",
+            "name": "detectors.series.judged",
+            "at": "2026-03-02T08:00:00Z",
+            "body": {"series": 2, "judged": 1, "seconds": 0.5},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "raised"),
+    [(400, Refused), (413, Refused), (404, Refused), (401, SourceDown), (429, SourceDown), (503, SourceDown)],
+)
+def test_answers_are_retried_or_given_up(tmp_path: Path, status: int, raised: type[Exception]) -> None:
+    """What may succeed later is tried again, what never will is refused; both carry what the intake said."""
+    (tmp_path / "token").write_text("secret")
+    with intake_server("secret") as server:
+        server.answers.append((status, b"because"))
+        with pytest.raises(raised, match="because"):
+            Intake(url=server.url, token_file=tmp_path / "token").post(ACME, [])
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}"])
+def test_another_server_is_not_believed(tmp_path: Path, body: bytes) -> None:
+    """Only the intake's own answer counts as delivered."""
+    (tmp_path / "token").write_text("secret")
+    with intake_server("secret") as server:
+        server.answers.append((200, body))
+        with pytest.raises(SourceDown, match="does not answer as the intake"):
+            Intake(url=server.url, token_file=tmp_path / "token").post(ACME, [])
+
+
+def test_without_exporter_there_is_a_sentence(tmp_path: Path) -> None:
+    """No token yet, or nobody listens: try again later."""
+    intake = Intake(url="http://127.0.0.1:9", token_file=tmp_path / "token")
+    with pytest.raises(SourceDown, match="the exporter makes it"):
+        intake.post(ACME, [])
+    (tmp_path / "token").write_text("secret")
+    with pytest.raises(SourceDown, match="127.0.0.1:9"):
+        intake.post(ACME, [])
+
+
+def test_numbers_sort_by_time_then_run() -> None:
+    """Two Runs of one instant have an order of their own."""
+    at = from_micros(5)
+
+    assert sorted([Number(at=at, run="b", seconds=1), Number(at=at, run="a", seconds=2)])[0].run == "a"
+
+
+def test_the_fake_intake_wants_its_token(tmp_path: Path) -> None:
+    """The fake can say no (negative control)."""
+    (tmp_path / "token").write_text("another")
+    with intake_server("secret") as server, pytest.raises(SourceDown, match="wrong token"):
+        Intake(url=server.url, token_file=tmp_path / "token").post(ACME, [])
+    assert server == IntakeServer(token="secret", url=server.url)
