@@ -301,7 +301,7 @@ def connect(database: Database) -> Connected:
         environment=database.environment,
         url=access.base,
         version=".".join(str(part) for part in door.version()),
-        # By the server's clock, which all its times are by (ours may differ by a day), and as it shows them: in seconds.
+        # By the server's clock, which all its times are by (ours may differ by a day), and in seconds as it shows them.
         first_start=door.server_time().replace(microsecond=0),
     )
     approvals = tuple(Approval(model=model) for model in database.approvals)

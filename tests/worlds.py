@@ -256,8 +256,11 @@ class World:
 
     def append(self, events: Iterable[Event], batch: int = 1000) -> "World":
         """Fold Events in the order given, `batch` a Commit; a repeated key is a no-op, as in the store."""
-        unique = {(e.source, e.key): e for e in reversed(list(events)) if (e.source, e.key) not in self.seen}
-        fresh = list(reversed(unique.values()))
+        unique: dict[tuple[str, str], Event] = {}
+        for event in events:
+            if (event.source, event.key) not in self.seen:
+                unique.setdefault((event.source, event.key), event)
+        fresh = list(unique.values())
         self.seen |= unique.keys()
         for place in range(0, len(fresh), batch):
             self._commit(fresh[place : place + batch])

@@ -124,5 +124,7 @@ def _same_counted(stage: Stage) -> None:
             ]
             assert sum(values) == number, (tenant, name, first, second)
         runs = [n for (name, _, _), n in company.expected.items() if name == "odoo_cron_runs_total"]
-        total = sum(v for (n, labels), v in mine.items() if n == "odoo_cron_runs_total" and tenant in dict(labels).values())
+        total = sum(
+            v for (n, labels), v in mine.items() if n == "odoo_cron_runs_total" and tenant in dict(labels).values()
+        )
         assert total == sum(runs)

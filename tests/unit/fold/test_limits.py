@@ -1,4 +1,4 @@
-"""Declared limits: what is late, missed, stuck or failing becomes a Finding, once, and resolves only by a fresh read."""
+"""Declared limits: what is late, missed, stuck or failing is one Finding, and resolves only by a fresh read."""
 
 from dataclasses import replace
 

@@ -80,7 +80,7 @@ WRONG = {
     "wrong_body": ({**ONE, "body": {**SEEN, "severity": 3}}, "Expected `str`, got `int` - at `$.severity`"),
     "missing_field": ({**ONE, "body": {"detector": "d"}}, "missing required field"),
     "another_body": ({**ONE, "name": "finding.closed"}, "missing required field `reason`"),
-    "misspelt_field": ({**ONE, "body": {**SEEN, "exampels": []}}, "$[0].body: it has no field exampels"),
+    "unknown_field": ({**ONE, "body": {**SEEN, "remarks": []}}, "$[0].body: it has no field remarks"),
     "deep_body": ({**ONE, "body": {**SEEN, "sentence": [[[]]]}}, "Expected `str`, got `array`"),
     "too_long_number": ({**BEAT, "body": {"series": 2**63, "judged": 0, "seconds": 1}}, "at most 64 bits"),
     "not_an_event": ({**ONE, "source": "odoo/jobs"}, "unknown field `source`"),
@@ -92,7 +92,7 @@ REASONS = {
     "any_source": "wrong_source",
     "naive_inside": "naive_time",
     "no_such_time": "naive_time",
-    **dict.fromkeys(("missing_field", "another_body", "misspelt_field", "deep_body", "too_long_number"), "wrong_body"),
+    **dict.fromkeys(("missing_field", "another_body", "unknown_field", "deep_body", "too_long_number"), "wrong_body"),
     **dict.fromkeys(("no_key", "key_of_two_lines", "no_object"), "not_an_event"),
 }
 
