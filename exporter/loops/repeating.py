@@ -6,6 +6,7 @@ from threading import Event as Flag
 from threading import Thread
 
 from exporter.clock import Clock
+from exporter.errors import StoreBroken, StoreError
 
 log = getLogger(__name__)
 
@@ -13,7 +14,8 @@ log = getLogger(__name__)
 class Repeating:
     """Repeats `step`; `step` returns True when it should be called again at once, else the loop waits.
 
-    A step that raises ends the loop: `fault` says why, and the service decides what that means.
+    A step that raises ends the loop: `fault` says why, and the service decides what that means. A store that is full
+    ends nothing: the step is tried again after the interval.
     """
 
     def __init__(self, name: str, step: Callable[[], bool], clock: Clock, seconds: float) -> None:
@@ -21,6 +23,7 @@ class Repeating:
         self.fault: BaseException | None = None
         self._step, self._clock, self._seconds = step, clock, seconds
         self._stopping, self._fresh = Flag(), Flag()
+        self._trouble = ""
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -50,8 +53,22 @@ class Repeating:
         try:
             while not self._stopping.is_set():
                 self._fresh.clear()
-                if not self._step():
+                if not self._stepped():
                     self._clock.wait(self._fresh, self._seconds)
         except Exception as error:
             self.fault = error
             log.critical("%s ended: %s: %s", self.name, type(error).__name__, error, exc_info=error)
+
+    def _stepped(self) -> bool:
+        """One step; a store without room, or another Commit before ours, wrote nothing: it is tried again later."""
+        try:
+            more = self._step()
+        except StoreBroken:
+            raise
+        except StoreError as error:
+            if str(error) != self._trouble and not self._stopping.is_set():
+                log.warning("%s waits for the store: %s", self.name, error)
+            self._trouble = str(error)
+            return False
+        self._trouble = ""
+        return more

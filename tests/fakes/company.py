@@ -40,9 +40,8 @@ class Company:
             self._move_jobs()
             self._move_orders()
             if not quiet:
-                self._jobs += [
-                    live.job(self.odoo, channel=f"root.{n % 3}") for n in range(self._random.randrange(2, 7))
-                ]
+                jobs = self._random.randrange(2, 7)
+                self._jobs += [live.job(self.odoo, channel=f"root.{n % 3}") for n in range(jobs)]
                 self._orders |= {live.order(self.odoo): 0 for _ in range(self._random.randrange(1, 4))}
             return self.odoo.now
 

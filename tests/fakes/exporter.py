@@ -45,7 +45,6 @@ class Exporter:
         endpoint: where it sends to; None: nowhere.
         settings: other keys of the configuration.
         file_limit: bytes beyond which no file may grow (the disk that breaks).
-        cwd: where it is started; a `detectors` module there is the one that is run.
         lines: what it wrote to stderr, in all its lives.
     """
 
@@ -54,7 +53,6 @@ class Exporter:
     endpoint: str | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     file_limit: int | None = None
-    cwd: Path = ROOT
     lines: list[str] = field(default_factory=list)
     _process: "subprocess.Popen[str] | None" = None
     _reading: Thread | None = None
@@ -67,7 +65,7 @@ class Exporter:
 
     def __exit__(self, *_: object) -> None:
         """Leave no process behind."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None:
             self.kill()
 
     @property
@@ -95,8 +93,8 @@ class Exporter:
     def launch(self) -> None:
         """Start, and wait for nothing."""
         self.folder.mkdir(exist_ok=True)
-        beside = {"listen_port": 0, "intake_port": 0, "detectors": False}
-        config = {"state_dir": str(self.state), **beside, "databases": [*self.databases], **self.settings}
+        alone = {"state_dir": str(self.state), "listen_port": 0, "intake_port": 0, "detectors": False}
+        config = {**alone, "databases": [*self.databases], **self.settings}
         path = self.folder / "config.yaml"
         path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "ODOO_"))}
@@ -104,12 +102,13 @@ class Exporter:
         self._life = len(self.lines)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "exporter", "run", "--config", str(path)],
-            cwd=self.cwd,
+            cwd=ROOT,
             env={**kept, **sent},
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=self._limit if self.file_limit else None,
         )
+        if self.file_limit:
+            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
         self._reading = Thread(target=self._read, args=(self._process,), daemon=True)
         self._reading.start()
 
@@ -196,10 +195,6 @@ class Exporter:
     def _read(self, process: "subprocess.Popen[str]") -> None:
         assert process.stderr is not None
         self.lines.extend(line.removesuffix("\n") for line in process.stderr)
-
-    def _limit(self) -> None:
-        assert self.file_limit is not None
-        resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
 
 
 def samples(page: str) -> dict[Sample, float]:

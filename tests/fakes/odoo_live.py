@@ -1,10 +1,12 @@
 """The fake Odoo while somebody works in it: changed and read by several threads, and made to fail like a real one."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import ThreadingHTTPServer
 from typing import Any
 
@@ -13,8 +15,8 @@ from tests.fakes.odoo import FakeOdoo
 from tests.fakes.odoo_http import KEY, Canned, OdooServer, _handler
 from tests.fakes.odoo_lab import JOB_FAILED, lab, tracked
 
-Trouble = Callable[[str, Any], Canned | None]
-"""(path, body) -> the answer to give instead; None: the real one."""
+Trouble = Callable[[str, Callable[[], Canned]], Canned]
+"""(path, the real answer) -> the answer to give."""
 
 
 @dataclass
@@ -44,12 +46,12 @@ class RunningOdoo(LiveOdoo):
         return datetime.now(UTC) + self._skew
 
     @now.setter
-    def now(self, time: datetime) -> None:
-        self._skew = time - datetime.now(UTC)
+    def now(self, to: datetime) -> None:
+        self._skew = to - datetime.now(UTC)
 
 
 def live_lab(*, running: bool = True) -> LiveOdoo:
-    """The names every poll looks up; the server's clock shows the real time, or stands (at a whole second) until moved."""
+    """The names every poll looks up; the server's clock runs, or stands (at a whole second) until moved."""
     plain = lab()
     odoo = (RunningOdoo if running else LiveOdoo)(now=datetime.now(UTC).replace(microsecond=0))
     odoo.tables, odoo.sequences, odoo.xmlids = plain.tables, plain.sequences, plain.xmlids
@@ -58,12 +60,19 @@ def live_lab(*, running: bool = True) -> LiveOdoo:
 
 
 class LiveServer(OdooServer):
-    """Serves it; `trouble` may answer first, `away` and `back` stop listening and listen again on the same port."""
+    """Serves it; `away` and `back` stop listening and listen again on the same port.
+
+    Attributes:
+        trouble: may change what is answered.
+        letting_go: set: who hangs may go.
+        asked: (monotonic time, path) of every request.
+    """
 
     def __init__(self, odoo: FakeOdoo) -> None:
         super().__init__(odoo)
         self.trouble: Trouble | None = None
         self.letting_go = threading.Event()
+        self.asked: list[tuple[float, str]] = []
         self.port = self._http.server_port
         self._http.handle_error = _no_news  # type: ignore[method-assign]
 
@@ -73,12 +82,14 @@ class LiveServer(OdooServer):
         super().__exit__()
 
     def answer(self, path: str, headers: dict[str, str], body: Any) -> Canned:
-        """What `trouble` says, else the real answer."""
-        found = self.trouble(path, body) if self.trouble else None
-        return found or super().answer(path, headers, body)
+        """The real answer, or what `trouble` makes of it."""
+        self.asked.append((time.monotonic(), path))
+        trouble = self.trouble
+        real = partial(super().answer, path, headers, body)
+        return trouble(path, real) if trouble else real()
 
-    def hang(self, _path: str = "", _body: object = None) -> Canned | None:
-        """A trouble: no answer until the test is over."""
+    def hang(self, _path: str, _real: Callable[[], Canned]) -> Canned:
+        """A trouble: no answer until `letting_go` is set."""
         self.letting_go.wait(60)
         return Canned(status=500)
 

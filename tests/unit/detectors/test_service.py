@@ -212,7 +212,7 @@ def test_a_store_that_fails_in_a_round_loses_nothing(lab: Lab, monkeypatch: pyte
         raise StoreError("the disk hums")
 
     monkeypatch.setattr("exporter.store.reading.SqliteReader.trace", broken)
-    monkeypatch.setattr(detecting, "clock", _Rounds(NOW, stopping=lab.stopping))
+    detecting.clock = _Rounds(NOW, stopping=lab.stopping)
     detecting.run()
 
     assert len(lab.intake.findings()) == 1

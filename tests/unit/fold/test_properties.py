@@ -15,8 +15,12 @@ QUICK = settings(max_examples=60, deadline=None)
 
 
 def flat(polls: Sequence[Sequence[Event]]) -> list[Event]:
-    """Every Event, in the order of the polls."""
-    return [event for poll in polls for event in poll]
+    """Every Event once, in the order of the polls."""
+    found: dict[tuple[str, str], Event] = {}
+    for poll in polls:
+        for event in poll:
+            found.setdefault((event.source, event.key), event)
+    return list(found.values())
 
 
 def at_once(truth: Truth, events: Sequence[Event]) -> World:

@@ -1,0 +1,198 @@
+"""Two databases: one refuses, lies, hangs and loses rows; the other one is read as if nothing were the matter (R7)."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes import odoo_live as live
+from tests.fakes.collector import FakeCollector
+from tests.fakes.exporter import Exporter, until
+from tests.fakes.odoo_http import Canned, _error, _json
+from tests.fakes.odoo_live import LiveServer, Trouble, live_lab
+
+Rows = list[dict[str, Any]]
+LATE = 2.0  # seconds a poll of the other database may come later than the second it is due in
+ROWS = "/search_read"
+
+
+def _instead(answer: Canned) -> Trouble:
+    """Whatever is asked: that."""
+    return lambda _path, _real: answer
+
+
+def _refusing(status: int, name: str, message: str) -> Trouble:
+    return _instead(_json(status, _error(name, message)))
+
+
+def _rows(change: Callable[[Rows], object]) -> Trouble:
+    """The real rows, changed."""
+
+    def trouble(path: str, real: Callable[[], Canned]) -> Canned:
+        answer = real()
+        return _json(200, change(json.loads(answer.body))) if path.endswith(ROWS) and answer.status == 200 else answer
+
+    return trouble
+
+
+def _each(change: Callable[[str, Any], Any]) -> Trouble:
+    """Every value of every row, changed; ids stay."""
+    return _rows(lambda rows: [{k: v if k == "id" else change(k, v) for k, v in row.items()} for row in rows])
+
+
+def _half(_path: str, real: Callable[[], Canned]) -> Canned:
+    """The server restarts in the middle of a page."""
+    answer = real()
+    return Canned(body=answer.body[: len(answer.body) // 2], kind=answer.kind, claims=len(answer.body) + 1)
+
+
+def _deep(depth: int) -> Canned:
+    return Canned(body=b"[" * depth + b"]" * depth, kind="application/json")
+
+
+TROUBLES: Mapping[str, Trouble] = {
+    "500": _instead(Canned(status=500, body=b"Internal Server Error")),
+    "502 html": _instead(Canned(status=502, body=b"<html>nginx</html>")),
+    "200 html": _instead(Canned(body=b"<!doctype html><title>Log in</title>")),
+    "redirect": _instead(Canned(status=303, headers={"Location": "/web/login"})),
+    "no database": _instead(Canned(status=404, body=b"<!doctype html><p>No database")),
+    "key refused": _refusing(401, "werkzeug.exceptions.Unauthorized", "Invalid apikey"),
+    "access error": _refusing(403, "odoo.exceptions.AccessError", "You are not allowed to access this."),
+    "missing field": _refusing(500, "builtins.ValueError", "Invalid field 'state' on 'queue.job'"),
+    "wrong types": _each(lambda _name, value: [value] if isinstance(value, str) else "x"),
+    "objects": _each(lambda _name, value: {"value": value}),
+    "nulls": _each(lambda _name, _value: None),
+    "duplicate ids": _rows(lambda rows: rows + rows),
+    "no ids": _rows(lambda rows: [{k: v for k, v in row.items() if k != "id"} for row in rows]),
+    "ids that are lists": _rows(lambda rows: [row | {"id": [row["id"]]} for row in rows]),
+    "a row that is none": _rows(lambda rows: [*rows, None]),
+    "a number": _rows(lambda _rows: 7),
+    "depth": _instead(_deep(100_000)),
+    "restart in a page": _half,
+    "missing model": _refusing(404, "werkzeug.exceptions.NotFound", "the model 'queue.job' does not exist"),
+}
+
+
+@dataclass(slots=True)
+class Stage:
+    """The troubled database, the quiet one, the exporter of both, its Collector."""
+
+    troubled: LiveServer
+    quiet: LiveServer
+    exporter: Exporter
+    collector: FakeCollector
+    jobs: dict[str, int]
+
+    def work(self) -> None:
+        """A job is done in each database, and its scheduled action runs well."""
+        for name, server in (("acme", self.troubled), ("beta", self.quiet)):
+            with server.odoo.transaction():  # type: ignore[attr-defined]
+                live.done(server.odoo, live.job(server.odoo), seconds=0.25)
+            self.jobs[name] += 1
+
+    def polls(self, times: int) -> None:
+        """Work goes on until the quiet database was polled so many times more."""
+        wanted = len(_polls(self.quiet)) + times
+        while len(_polls(self.quiet)) < wanted:
+            self.work()
+            assert self.exporter.process.poll() is None, self.exporter.lines[-3:]
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Both were read well."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(LiveServer(live_lab())) for _ in range(2)]
+        for server in servers:
+            live.cron(server.odoo, "LAB ok")
+        collector = stack.enter_context(FakeCollector())
+        entries = [server.entry(name) for server, name in zip(servers, ("acme", "beta"), strict=True)]
+        exporter = stack.enter_context(Exporter(tmp_path, entries, endpoint=collector.url))
+        found = Stage(*servers, exporter, collector, {"acme": 0, "beta": 0})
+        until(lambda: all(exporter.value("odoo_up", odoo_database=name) for name in found.jobs))
+        yield found
+
+
+def _polls(server: LiveServer) -> Sequence[float]:
+    """When its scheduled actions were asked for."""
+    return [at for at, path in list(server.asked) if path == "/json/2/ir.cron/search_read"]
+
+
+def _told(stage: Stage, server: LiveServer) -> set[str]:
+    """The uuids of the jobs of which the Collector has the root span."""
+    found: set[str] = set()
+    for span in stage.collector.spans():
+        words = {one.key: one.value.string_value for one in span.attributes}
+        if not span.parent_span_id and words["odoo.model"] == "queue.job" and f":{server.port}/" in words["url.full"]:
+            found.add(words["odoo.record.id"])
+    return found
+
+
+def _all(server: LiveServer) -> set[str]:
+    return {str(row["uuid"]) for row in server.odoo.tables["queue.job"].values()}
+
+
+def test_a_database_in_trouble_leaves_the_other_one_alone(stage: Stage) -> None:
+    """R7: 21 kinds of trouble in one database: the other is polled in time and told whole, and so is it afterwards."""
+    began = time.monotonic()
+    for name, trouble in TROUBLES.items():
+        stage.troubled.trouble = trouble
+        asked = len(stage.troubled.asked)
+        stage.polls(1)
+        until(lambda asked=asked: len(stage.troubled.asked) > asked, what=f"a poll under {name}")
+        assert stage.exporter.process.poll() is None, (name, stage.exporter.lines[-3:])
+        assert stage.exporter.get("/readyz")[0] == 200, (name, stage.exporter.lines[-3:])
+    stage.troubled.away()
+    stage.polls(2)
+    stage.troubled.back()
+    stage.troubled.trouble = stage.troubled.hang
+    stage.polls(3)
+    stage.troubled.trouble = None
+    stage.troubled.letting_go.set()
+    gaps = [after - before for before, after in pairwise(at for at in _polls(stage.quiet) if at > began)]
+    assert max(gaps) < 1 + LATE, sorted(gaps)[-5:]
+    until(lambda: _told(stage, stage.quiet) >= _all(stage.quiet), what="telling all of the quiet one")
+    stage.troubled.odoo.step(660)  # a model that was not there is asked for again after ten minutes
+    until(lambda: _told(stage, stage.troubled) >= _all(stage.troubled), 15, "telling all of the troubled one")
+    for name, number in stage.jobs.items():
+        assert stage.exporter.value("odoo_job_runs_total", odoo_database=name, result="success") == number
+        assert stage.exporter.value("odoo_jobs", odoo_database=name) == 0
+    assert _told(stage, stage.quiet) == _all(stage.quiet)
+    assert stage.collector.differing() == []
+    assert stage.exporter.value("odoo_source_refused_rows_total", odoo_database="beta") == 0
+    assert stage.exporter.value("odoo_source_refused_rows_total", odoo_database="acme") > 0
+    stage.exporter.stop()
+
+
+def test_a_database_that_never_answers_is_down_and_the_other_one_up(tmp_path: Path) -> None:
+    """R7: one hangs from the beginning: odoo_up 0 for it, 1 for the other, and it is read when it answers."""
+    with LiveServer(live_lab()) as troubled, LiveServer(live_lab()) as quiet:
+        for server in (troubled, quiet):
+            live.cron(server.odoo, "LAB ok")
+        troubled.trouble = troubled.hang
+        with Exporter(tmp_path, [troubled.entry("acme"), quiet.entry("beta")]) as exporter:
+            until(lambda: exporter.value("odoo_up", odoo_database="beta") == 1)
+            assert exporter.value("odoo_up", odoo_database="acme") == 0
+            assert ("odoo_up", (("odoo_database", "acme"),)) in exporter.samples()
+            troubled.trouble = None
+            troubled.letting_go.set()
+            until(lambda: exporter.value("odoo_up", odoo_database="acme") == 1, 30)
+            exporter.stop()
+
+
+def test_rows_that_are_deleted_end_their_run(stage: Stage) -> None:
+    """R7: a queue job that is deleted while it waits is told as cancelled and is not open any more."""
+    odoo = stage.quiet.odoo
+    one = live.job(odoo)
+    until(lambda: stage.exporter.value("odoo_jobs", odoo_database="beta") == 1)
+    odoo.unlink("queue.job", one)
+    until(lambda: stage.exporter.value("odoo_job_runs_total", odoo_database="beta", result="cancellation") == 1)
+    assert stage.exporter.value("odoo_jobs", odoo_database="beta") == 0
+    stage.exporter.stop()
