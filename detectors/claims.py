@@ -59,13 +59,14 @@ def beat(body: DetectorsBeat, now: datetime) -> Event:
 def _seen(series: Series, seen: Seen, about: About) -> FindingSeen:
     usual, seconds = seen.verdict.usual, seen.number.seconds
     times = ratio(seconds, usual)
+    first = seen.claim.first  # the sentence stays: a label that changes would be another alert
     return FindingSeen(
         detector=series.detector,
         subject=series.workflow,
         severity=SEVERITY,
-        example=seen.claim.first.run,
-        since=seen.claim.first.at,
-        sentence=sentence(about.name, seconds, usual, delay=series.is_delay),
+        example=first.run,
+        since=first.at,
+        sentence=sentence(about.name, first.seconds, seen.claim.usual, delay=series.is_delay),
         name=about.name,
         model=about.model,
         record_id=about.record_id,

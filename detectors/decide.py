@@ -2,10 +2,11 @@
 
 A Run is unusual when it is large (features.is_large) and p <= alpha. Alpha keeps the number of judged Runs in mind: by
 p alone a series may claim BUDGET things a week that are not so, and never more than one in a hundred Runs. Where fewer
-Runs were learned from than that needs, a Run must be stranger than all of them, which is the smallest p there is.
+Runs were learned from than that needs, a Run must be stranger than all of them, which is the smallest p there is; but
+INCIDENT Runs in a row need one in a hundred only, as by chance that is one in a million.
 
-Numbers that were unusual alone are learned, or the rare would be told for ever; those of an incident (INCIDENT in a
-row) are not, until they last so long that they are the new ordinary (SHIFT in a row over a day).
+Numbers that were unusual alone are learned, or the rare would be told for ever; those of an incident are not, until
+they last so long that they are the new ordinary (SHIFT in a row over a day).
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,9 +25,9 @@ BUDGET = 0.25  # false claims a series and week (facts/detection.md 5.5: a ticke
 LEAST, LONG_ENOUGH = 30, timedelta(days=2)  # below either, declared limits speak alone (facts/detection.md 5.7)
 KEPT = 2_000  # numbers that are learned from
 CALM = 3  # ordinary Runs in a row close a Finding
-INCIDENT = 3  # unusual Runs in a row teach nothing
+INCIDENT = 3  # unusual Runs in a row are one, and teach nothing
 SHIFT, SHIFT_LASTS = 16, timedelta(hours=24)  # facts/detection.md 5.8
-EXAMPLES = 20  # Runs a Finding names
+EXAMPLES = 20  # Runs a Finding names beside its first
 _AFTER = timedelta(microseconds=1)
 _WEEK = timedelta(weeks=1).total_seconds()
 _AT, _SECONDS = 0, 1  # columns of what was learned
@@ -43,9 +44,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What is open: its first number, the Runs seen since, when it was last told, ordinary Runs since then."""
+    """What is open.
+
+    Attributes:
+        first: the number that opened it, `usual`: what was ordinary then.
+        examples: the first EXAMPLES Runs seen since; later ones keep it open and are not told.
+        told_at: when it was last told; `calm`: ordinary Runs since.
+    """
 
     first: Number
+    usual: Baseline
     examples: tuple[str, ...] = ()
     told_at: datetime
     calm: int = 0
@@ -100,7 +108,7 @@ def is_judged(standing: Standing, at: datetime) -> bool:
 
 
 def judge(standing: Standing, number: Number, floor: float, score: Score) -> Verdict | None:
-    """Why a number is unusual; None when it is not, or when too little is known."""
+    """Why a number is unusual, be it told alone or not; None when it is not, or when too little is known."""
     learned = standing.learned[:, _SECONDS]
     if not is_judged(standing, number.at) or not may_be_large(number.seconds, learned, floor):
         return None
@@ -108,11 +116,11 @@ def judge(standing: Standing, number: Number, floor: float, score: Score) -> Ver
     if not is_large(number.seconds, usual, floor):  # before p, because it is cheap
         return None
     p = p_value(logs(learned), float(logs(np.array([number.seconds]))[0]), score)
-    return Verdict(p=p, usual=usual) if p <= alpha(standing.learned) else None
+    return Verdict(p=p, usual=usual) if p <= max(ALPHA, smallest(usual.count)) else None
 
 
 def alpha(learned: Numbers) -> float:
-    """The largest p that is told, from how often the series has numbers."""
+    """The largest p that is told of one Run alone, from how often the series has numbers."""
     lasted = float(learned[-1, _AT] - learned[0, _AT])
     a_week = len(learned) * _WEEK / max(lasted, 1.0)
     return max(smallest(len(learned)), min(ALPHA, BUDGET / a_week))
@@ -128,10 +136,8 @@ def step(standing: Standing, number: Number, floor: float, score: Score) -> tupl
     if len(unusual) >= SHIFT and number.at - unusual[0].at >= SHIFT_LASTS:
         return _shifted(standing.claim, unusual)
     standing = replace(standing, unusual=unusual)
-    if not number.live:
-        return standing, None
-    claim = _again(standing.claim, number)
-    return replace(standing, claim=claim), Seen(claim=claim, number=number, verdict=verdict)
+    told = standing.claim is not None or len(unusual) >= INCIDENT or verdict.p <= alpha(standing.learned)
+    return _told(standing, number, verdict) if number.live and told else (standing, None)
 
 
 def replay(
@@ -144,11 +150,16 @@ def replay(
         yield now, change
 
 
-def _again(claim: Claim | None, number: Number) -> Claim:
-    if claim is None:
-        return Claim(first=number, told_at=number.at)
-    examples = (*claim.examples, number.run)[-EXAMPLES:]
-    return replace(claim, examples=examples, told_at=max(number.at, claim.told_at + _AFTER), calm=0)
+def _told(standing: Standing, number: Number, verdict: Verdict) -> tuple[Standing, Change | None]:
+    before = standing.claim
+    if before is None:
+        claim = Claim(first=number, usual=verdict.usual, told_at=number.at)
+    elif len(before.examples) < EXAMPLES:
+        told_at = max(number.at, before.told_at + _AFTER)
+        claim = replace(before, examples=(*before.examples, number.run), told_at=told_at, calm=0)
+    else:
+        return replace(standing, claim=replace(before, calm=0)), None
+    return replace(standing, claim=claim), Seen(claim=claim, number=number, verdict=verdict)
 
 
 def _ordinary(standing: Standing, number: Number) -> tuple[Standing, Change | None]:

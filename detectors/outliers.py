@@ -1,7 +1,8 @@
-"""The one door to PyOD: how unusual numbers are beside a history, by the density of a histogram (HBOS).
+"""The one door to PyOD: how unusually large numbers are beside a history, by the density of a histogram (HBOS).
 
 HBOS gives every value outside its histogram the score of the emptiest bin, 4.1 like 400, and where no bin is empty that
-is an ordinary score. So the distance from the histogram, in bins, is added: what lies further out is stranger.
+is an ordinary score. So the distance from the histogram, in bins, is added: what lies further out is stranger. What is
+below the median is not strange at all: a run that broke off after a second would hide every slow one.
 PyOD is imported at the first call: it costs seconds and 150 MB, and quiet histories need none.
 """
 
@@ -17,7 +18,7 @@ BINS = 10
 
 
 def scores(history: Numbers, new: Numbers) -> Numbers:
-    """How unusual each new number is beside the history, higher is stranger; the same for the same numbers.
+    """How unusually large each new number is beside the history, higher is stranger; the same for the same numbers.
 
     Args:
         history: what is ordinary, one axis, at least two finite numbers, in any order.
@@ -31,6 +32,6 @@ def scores(history: Numbers, new: Numbers) -> Numbers:
     model = HBOS(n_bins=BINS).fit(history.reshape(-1, 1))
     density: Numbers = np.asarray(model.decision_function(new.reshape(-1, 1)), dtype=np.float64)
     edges = model.bin_edges_[:, 0]
-    outside = np.maximum(np.maximum(edges[0] - new, new - edges[-1]), 0.0)
-    beyond: Numbers = density + outside / (edges[1] - edges[0])
-    return beyond
+    beyond = density + np.maximum(new - edges[-1], 0.0) / (edges[1] - edges[0])
+    found: Numbers = np.where(new < np.median(history), -np.inf, beyond)
+    return found

@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 
 import msgspec
@@ -48,7 +49,13 @@ class Intake:
                 return int(json.load(answer)["appended"])
         except urllib.error.HTTPError as error:
             raise _meaning(error) from error
-        except (OSError, ValueError, KeyError) as error:  # nobody listens, or it is not the intake that answered
+        except (
+            OSError,
+            HTTPException,
+            ValueError,
+            KeyError,
+            TypeError,
+        ) as error:  # nobody listens, or it is not the intake that answered
             raise SourceDown(f"{self.url} does not answer as the intake does: {error}") from error
 
     def _headers(self) -> dict[str, str]:

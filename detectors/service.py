@@ -49,6 +49,7 @@ class Detecting:
     _tenants: dict[str, Watching] = field(default_factory=dict)
     _known: int = 0
     _reread: float = 0.0
+    _again: bool = False
     _waiting: str = ""
 
     def run(self) -> None:
@@ -72,7 +73,8 @@ class Detecting:
         reader = self._opened()
         total = reader.counts()["observations"]
         if self._missed(total):
-            self._tenants = {}
+            self._tenants, self._again = {}, False
+        if not self._tenants:
             self._reread = self.clock.monotonic()
         is_whole = not self._tenants
         for tenant in reader.tenants():
@@ -83,15 +85,19 @@ class Detecting:
 
     def _look(self, reader: SqliteReader, tenant: str) -> None:
         began = self.clock.monotonic()
-        watching = self._tenants.setdefault(tenant, Watching(tenant, reader, self.score))
+        watching = self._tenants.setdefault(tenant, Watching(tenant, reader, self.score, self.stopping))
         found = watching.events(self.clock.now())
         beat = watching.beat(round(self.clock.monotonic() - began, 3))
         self._report(tenant, [*found, claims.beat(beat, self.clock.now())])
 
     def _missed(self, total: int) -> bool:
-        """Whether numbers came that lie so far back that nobody looks there: history being read, for instance."""
+        """Whether everything is to be read again, at most once in REREAD.
+
+        Events were refused (a tenant not known yet, for instance), or numbers came that lie so far back that nobody
+        looks there, as while history is read.
+        """
         seen = self._known + sum(one.rows for one in self._tenants.values())
-        return bool(self._tenants) and total > seen and self.clock.monotonic() - self._reread >= REREAD
+        return (total > seen or self._again) and self.clock.monotonic() - self._reread >= REREAD
 
     def _report(self, tenant: str, events: Sequence[Event]) -> None:
         """Hand the Events over, a batch at a time; wait for the exporter as long as it is away."""
@@ -109,7 +115,8 @@ class Detecting:
             return False
         except Refused as error:
             self.refused += len(batch)
-            log.error("%d events of %s were refused: %s", len(batch), tenant, error, extra={"refused": self.refused})  # noqa: TRY400
+            self._again = True
+            self._say(error)
             return True
         self._waiting = ""
         for one in batch if new else ():
@@ -125,7 +132,7 @@ class Detecting:
     def _say(self, error: OdooOtelError) -> None:
         """Once, not every round."""
         if str(error) != self._waiting:
-            log.warning("waiting: %s", error)
+            log.warning("%s: %s", "refused" if isinstance(error, Refused) else "waiting", error)
             self._waiting = str(error)
 
     def _forget(self) -> None:

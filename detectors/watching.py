@@ -6,6 +6,7 @@ All of it is rebuilt from the store at a start: nothing is kept on disk, and the
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Event as Flag
 
 import msgspec
 
@@ -40,12 +41,14 @@ class Watching:
 
     Attributes:
         score: how unusual numbers are beside a history (outliers.scores).
+        stopping: when set, a round ends where it is.
         rows: how many numbers were read so far, of every series.
     """
 
     tenant: str
     reader: SqliteReader
     score: Score
+    stopping: Flag
     rows: int = 0
     _watches: dict[str, _Watch] = field(default_factory=dict)
 
@@ -55,6 +58,8 @@ class Watching:
         first_start = self.reader.first_start(self.tenant)
         found: list[Event] = []
         for name in self.reader.series(self.tenant):
+            if self.stopping.is_set():
+                break  # at a start there may be seconds of work; another start does it again
             watch = self._watches.get(name)
             if watch is None:
                 watch = self._watches[name] = _Watch(Reading(self.tenant, name), series(name))

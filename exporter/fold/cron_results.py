@@ -73,7 +73,8 @@ def settle(facts: Sequence[Event], found: Sequence[Execution], past: Past) -> li
         else:
             settled += _counted(found[place : hit + 1], move, healed=_healed(found[hit + 1 :], move))
             place = hit + 1
-    settled += [_uncounted(one, facts, past) for one in found[place:] if one.ended or one.crashed]
+    reads = [event for event in facts if isinstance(event.body, CronCounted)]
+    settled += [_uncounted(one, reads, past) for one in found[place:] if one.ended or one.crashed]
     return sorted(settled, key=lambda one: (one.start, one.end))
 
 
@@ -110,12 +111,12 @@ def _fits(one: Execution, move: _Move) -> bool:
     return one.start >= move.last and one.ended and near
 
 
-def _healed(later: Sequence[Execution], move: _Move) -> bool:
-    """Whether a partial run behind the matched one was read too: it sets the counter to zero and leaves `lastcall`."""
-    return any(one.ended and one.left_over and one.end < move.at for one in later)
+def _healed(later: Sequence[Execution], move: _Move) -> Execution | None:
+    """A partial run behind the matched one that was read too: it sets the counter to zero and leaves `lastcall`."""
+    return next((one for one in later if one.ended and one.left_over and one.end < move.at), None)
 
 
-def _counted(runs: Sequence[Execution], move: _Move, *, healed: bool) -> list[Settled]:
+def _counted(runs: Sequence[Execution], move: _Move, *, healed: Execution | None) -> list[Settled]:
     """The matched run and the ones before it that no read of ir.cron fell on (decision 10).
 
     Of k unread runs the newest min(k, failure_count) failed, the one before did not, older ones are unknown. A run that
@@ -134,7 +135,7 @@ def _counted(runs: Sequence[Execution], move: _Move, *, healed: bool) -> list[Se
             start=one.start,
             end=one.end,
             result=result,
-            known_at=max(move.at, runs[-1].end),
+            known_at=max(move.at, runs[-1].end, healed.end + GRACE if healed else move.at),  # or its loop goes on
             counted=result not in {"error", "partial"},
             row=move.before,
         )
@@ -170,9 +171,9 @@ def _rowless(move: _Move, found: Sequence[Execution], past: Past) -> list[Settle
     ]
 
 
-def _uncounted(one: Execution, facts: Sequence[Event], past: Past) -> Settled:
+def _uncounted(one: Execution, reads: Sequence[Event], past: Past) -> Settled:
     """A run that ir.cron did not count: crashed, partially done, or killed before it was counted."""
-    reads = [e.body for e in facts if isinstance(e.body, CronCounted) and e.at <= one.start]
+    before = next((e.body for e in reversed(reads) if e.at <= one.start), None)
     return Settled(
         execution=one,
         start=one.start,
@@ -180,5 +181,5 @@ def _uncounted(one: Execution, facts: Sequence[Event], past: Past) -> Settled:
         result="error" if one.crashed else "partial" if one.left_over else "unknown",
         known_at=one.newer_at if one.crashed and one.newer_at else one.end + GRACE,
         counted=False,
-        row=reads[-1] if reads else past.counted,
+        row=before if isinstance(before, CronCounted) else past.counted,
     )

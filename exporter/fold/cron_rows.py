@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 
 from msgspec import Struct
 
@@ -86,7 +87,8 @@ def executions(events: Iterable[Event]) -> list[Execution]:
             groups[-1].append(row)
         else:
             groups.append([row])
-    return [_execution(group, groups[place + 1 :]) for place, group in enumerate(groups)]
+    following = [group[0].newest.create_date for group in groups[1:]]
+    return [_execution(group, at) for group, at in zip_longest(groups, following)]
 
 
 def _rows(events: Iterable[Event]) -> list[_Row]:
@@ -122,11 +124,10 @@ def _continues(before: CronProgress, row: CronProgress) -> bool:
     return looped and row.create_date - before.write_date <= ADJACENT
 
 
-def _execution(rows: list[_Row], later: Sequence[list[_Row]]) -> Execution:
+def _execution(rows: Sequence[_Row], next_at: datetime | None) -> Execution:
     last = rows[-1]
     over = last.newest.timed_out_counter == 0
-    certain = [later[0][0].newest.create_date] if later else []
-    certain += [last.gone_at] if last.gone_at else []
+    certain = [at for at in (next_at, last.gone_at) if at is not None]
     return Execution(
         rows=tuple(row.newest for row in rows),
         crashed=last.reset if over else bool(certain),

@@ -90,6 +90,28 @@ def test_the_rare_is_learned() -> None:
     assert len(opened) <= 3
 
 
+def test_short_runs_hide_no_slow_one() -> None:
+    """Runs that broke off after a moment are no reason to be silent about 12 s."""
+    assert len(changes(numbers([*ordinary(50), 0.1, *ordinary(50, seed=2), 12.0]))) == 1
+
+
+def test_one_very_slow_run_hides_no_incident() -> None:
+    """After a run of 700 s, 12 s is not the strangest; three in a row are told nevertheless, the second is not."""
+    before = [*ordinary(), 700.0, *ordinary(150, seed=2)]
+    told = changes(numbers([*before, 12.0, 12.1, 12.2]))
+
+    assert [one.claim.first.run for one in told if isinstance(one, Seen)] == ["cron/7#100", f"cron/7#{len(before) + 2}"]
+
+
+def test_a_long_incident_is_told_a_few_times() -> None:
+    """Beyond 20 examples it only stays open, and closes as any other."""
+    told = changes(numbers([*ordinary(), *[12.0] * 30, 3.0, 3.0, 3.0]))
+
+    assert (len(told), type(told[-1])) == (22, Over)
+    assert isinstance(told[-2], Seen)
+    assert len(told[-2].claim.examples) == d.EXAMPLES
+
+
 def test_history_opens_nothing() -> None:
     """500 slow Runs before the first start notify nobody; the first live one does (decision 6)."""
     past = numbers([*ordinary(), *[12.0] * 8], live=False)

@@ -56,8 +56,8 @@ def test_durations_are_said_in_units_that_matter(seconds: float, text: str) -> N
             Baseline(count=40, median=100.0, low=100.0, high=130.0, precision=1.0),
             False,
             (
-                "Base: Auto-vacuum took 15 min 0 s; usually 100.0 s to 2 min 10 s (median 100.0 s, learned from 40 runs):"
-                " 9.0 times the median."
+                "Base: Auto-vacuum took 15 min 0 s; usually 100.0 s to 2 min 10 s"
+                " (median 100.0 s, learned from 40 runs): 9.0 times the median."
             ),
         ),
         (

@@ -166,15 +166,17 @@ def test_an_exporter_that_is_away_is_waited_for(lab: Lab) -> None:
 
 
 def test_refused_events_are_counted(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
-    """What the intake will never take is logged and counted, and the rest goes on."""
-    lab.intake.faults.append(Refused(400, "no such tenant"))
+    """What the intake does not take is logged once and counted; a minute later everything is said again."""
+    lab.place.add(numbers([12.0], start=100))
+    lab.intake.faults += [Refused(400, "no such tenant")] * 2
     detecting = lab.detecting()
     detecting.round()
     detecting.round()
+    assert (detecting.refused, caplog.text.count("no such tenant"), lab.intake.findings()) == (3, 1, [])
+    detecting.clock.wait(Flag(), 61)
+    detecting.round()
 
-    assert detecting.refused == 1
-    assert "no such tenant" in caplog.text
-    assert len(lab.intake.events) == 1
+    assert len(lab.intake.findings()) == 1
 
 
 def test_a_store_that_comes_later_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -56,6 +56,23 @@ def test_a_partial_run_among_the_unread_ones_broke_the_row_of_failures() -> None
     assert world.results() == [("1", "unknown"), ("2", "partial"), ("3", "failure")]
 
 
+def test_a_partial_run_behind_an_unread_one_hides_its_result() -> None:
+    """The counter was set to zero behind the run it would speak of: unknown, not success."""
+    rows = [Row(number=1, start=0, end=2), Row(number=2, start=5, end=7, done=1, remaining=9)]
+    world = World().append([BEFORE, *(row.ended() for row in rows), counted(15, 0, 0)]).read_until(60)
+    assert world.results() == [("1", "unknown"), ("2", "partial")]
+
+
+def test_a_loop_that_goes_on_at_the_read_hides_nothing() -> None:
+    """What looked partial at the read was the middle of a run: the counter speaks of the run before it."""
+    rows = [Row(number=1, start=0, end=2), Row(number=2, start=5, end=14, done=1, remaining=9)]
+    world = World().append([BEFORE, *(row.ended() for row in rows), counted(15, 0, 1)]).read_until(15)
+    assert world.runs() == []
+    following = Row(number=3, start=14, end=20, done=9)
+    world.append([following.started(seen=16)]).read_until(16)
+    assert world.results() == [("1", "failure")]
+
+
 def test_a_run_that_left_work_over_is_partial_and_its_continuation_waits_since_its_end() -> None:
     """Odoo leaves `lastcall` alone and starts the action again at once: the wait begins at the end before it."""
     partial = Row(number=1, start=0, end=5, done=5, remaining=10).ended()

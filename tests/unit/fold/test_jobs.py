@@ -7,7 +7,7 @@ import pytest
 
 from exporter.domain.events import Event
 from exporter.domain.runs import Run, RunLink
-from tests.worlds import World, at, gone, job, posted
+from tests.worlds import World, at, gone, job, posted, read
 
 DONE = (job(0, "pending"), job(5, "started", started=3), job(20, "done", 1, started=3, done=9, exec_time=6.25))
 FAILED = (
@@ -237,3 +237,19 @@ def test_numbers_of_a_job_are_counted_once() -> None:
     world = World().append([job(0, "pending"), job(15, "failed", 2, started=3), posted(9, seen=15)]).read_until(90)
     names = ("odoo_job_runs_total", "odoo_job_errors_total", "odoo_job_retries_total", "odoo_job_unseen_attempts_total")
     assert [world.total(name) for name in names] == [1, 1, 1, 1]
+
+
+def test_nothing_closes_between_two_marks() -> None:
+    """Facts that came without a mark may be half a poll: however old they are, the next mark decides (decision 1)."""
+    world = World().append(DONE[:2]).read_until(500)
+    world.append([job(505, "failed", 1, started=3), posted(9, seen=505)])
+    assert world.runs() == []
+    world.append([read("odoo/jobs", 505.5)])
+    assert world.results() == [("1", "failure")]
+
+
+def test_the_next_mark_that_could_say_more_is_the_one_waited_for() -> None:
+    """Two Steps ended, at 3 and at 100: the first is told without waiting for the second."""
+    world = World().append([job(0, "pending"), job(5, "started", started=3), job(100, "pending", 1, eta=700)])
+    assert world.timers["job/7", "settle"].due == at(4)
+    assert [span.name for span in world.read_until(50).spans if not span.name.endswith("started")] == ["pending"]

@@ -1,0 +1,127 @@
+"""One tenant's polling: who it is is asked once and remembered for good; until it answers it is reported down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from exporter.clock import StepClock
+from exporter.domain.tenants import Tenant
+from exporter.errors import SourceDown
+from exporter.loops.tenants import Connected, TenantPolling, recall, remember
+from exporter.sources.polling import Poll
+from tests.fakes.ledger import MemoryLedger
+from tests.worlds import T0, at
+
+TENANT = Tenant(name="lab", database="lab19", uuid="one", version="19.0")
+
+
+@dataclass(slots=True)
+class Quiet:
+    """A Source with nothing to say, for so many polls with more to read at once."""
+
+    name: str
+    backlog: int = 0
+    polls: int = 0
+
+    def poll(self, _marks: Mapping[str, str]) -> Poll:
+        """See Source."""
+        self.polls += 1
+        return Poll(began_at=T0, more=self.polls <= self.backlog)
+
+
+@dataclass(slots=True)
+class Database:
+    """Answers `connect` when it is up."""
+
+    sources: list[Quiet]
+    down: list[str] = field(default_factory=list)
+    asked: int = 0
+
+    def connect(self) -> Connected:
+        """See TenantPolling."""
+        self.asked += 1
+        if self.down:
+            raise SourceDown(self.down.pop(0))
+        return Connected(tenant=TENANT, sources=self.sources)
+
+
+def polling(database: Database, ledger: MemoryLedger, known: list[Tenant]) -> TenantPolling:
+    """The loop's step, freshly started."""
+    return TenantPolling(
+        name="lab",
+        connect=database.connect,
+        known=known.append,
+        appended=lambda: None,
+        inbox=ledger,
+        ledger=ledger,
+        clock=StepClock(T0),
+        expected=("odoo/crons", "odoo/jobs"),
+    )
+
+
+def test_it_connects_once_and_then_asks_every_source() -> None:
+    """A round asks each Source once, one after the other; who it is is asked once."""
+    sources = [Quiet("odoo/crons"), Quiet("odoo/jobs")]
+    database, known = Database(sources), list[Tenant]()
+    loop = polling(database, MemoryLedger(), known)
+    assert [loop.step() for _ in range(3)] == [False] * 3
+    assert [one.polls for one in sources] == [3, 3]
+    assert database.asked == 1
+    assert [one.name for one in known] == ["lab"]
+
+
+def test_a_backlog_of_one_source_makes_the_round_go_on() -> None:
+    """One Source with more to read at once repeats the round without a pause; the others are polled meanwhile."""
+    loop = polling(Database([Quiet("odoo/crons"), Quiet("odoo/jobs", backlog=2)]), MemoryLedger(), [])
+    assert [loop.step() for _ in range(4)] == [True, True, False, False]
+
+
+def test_while_it_does_not_answer_its_sources_are_reported_down(caplog: pytest.LogCaptureFixture) -> None:
+    """R7: a report of every expected Source says why; the log says it once for each reason; then it is connected."""
+    database, known, ledger = (
+        Database([Quiet("odoo/crons")], down=["refused", "refused", "redirects"]),
+        [],
+        MemoryLedger(),
+    )
+    loop = polling(database, ledger, known)
+    for reason in ("refused", "refused", "redirects"):
+        assert loop.step() is False
+        assert {(source, report.ok, report.error) for (_, source), report in ledger.reports.items()} == {
+            ("odoo/crons", False, reason),
+            ("odoo/jobs", False, reason),
+        }
+    assert known == []
+    assert len(caplog.records) == 2
+    loop.step()
+    assert ledger.reports["lab", "odoo/crons"].ok
+    assert len(known) == 1
+
+
+def test_who_it_is_is_remembered() -> None:
+    """The uuid and the first start are those of the first day: they are part of every id, and part history."""
+    ledger, clock = MemoryLedger(), StepClock(T0)
+    first = remember(ledger, TENANT, clock)
+    assert first == replace(TENANT, first_start=T0) == recall(ledger, "lab")
+    clock.step(3600)
+    moved = replace(TENANT, uuid="another", version="20.0", url="https://elsewhere.example", first_start=at(7200))
+    again = remember(ledger, moved, clock)
+    assert (again.uuid, again.first_start) == ("one", T0)
+    assert (again.version, again.url) == ("20.0", "https://elsewhere.example")
+    assert recall(ledger, "lab") == again
+    assert recall(ledger, "other") is None
+
+
+def test_the_first_start_is_by_the_servers_clock() -> None:
+    """R14: a server that is a day off knows itself what was before the first start; else ours says."""
+    given = replace(TENANT, first_start=at(-86_400))
+    assert remember(MemoryLedger(), given, StepClock(T0)).first_start == at(-86_400)
+    assert remember(MemoryLedger(), TENANT, StepClock(T0)).first_start == T0
+
+
+def test_tenants_do_not_share_what_is_remembered() -> None:
+    """Two tenants in one store keep their own uuid."""
+    ledger = MemoryLedger()
+    remember(ledger, TENANT, StepClock(T0))
+    remember(ledger, replace(TENANT, name="other", uuid="two"), StepClock(T0))
+    assert [known.uuid for name in ("lab", "other") if (known := recall(ledger, name))] == ["one", "two"]
