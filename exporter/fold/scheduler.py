@@ -38,7 +38,7 @@ def cut(facts: Sequence[Event], memory: SchedulerMemory, until: datetime, flow: 
     for event in facts:
         row = event.body
         if isinstance(row, CronProgress):
-            alive = max(alive, row.write_date, row.create_date)
+            alive = max(alive, row.write_date)
             (running.add if row.timed_out_counter else running.discard)(row.progress_id)
         elif isinstance(row, CronCounted):
             alive = max(alive, row.lastcall or EPOCH)

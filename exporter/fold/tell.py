@@ -27,7 +27,7 @@ def tell(run: Run, tenant: Tenant, told: frozenset[str] = frozenset()) -> Told:
     if run.kind == "finding":
         return tell_closed(run, tenant)
     by = speech(run, tenant)
-    steps = [step for step in run.steps if step.ended_at is not None and mark(run, step.role) not in told]
+    steps = [s for s in run.steps if s.ended_at is not None and not (told and mark(run, s.role) in told)]
     spans = (*[step_of(by, step) for step in steps], root_of(by, tenant))
     if run.origin == "history":
         return Told(spans=spans, observations=measure.observations(run))

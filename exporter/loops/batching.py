@@ -41,7 +41,7 @@ class Batch:
     before: Mapping[str, Subject]
     marks: Mapping[str, datetime] = field(default_factory=dict)
     subjects: dict[str, Subject] = field(default_factory=dict)
-    rows: dict[str, SubjectRow] = field(default_factory=dict)
+    open: dict[str, Open | None] = field(default_factory=dict)
     runs: list[RunRow] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     history: list[Told] = field(default_factory=list)
@@ -84,6 +84,13 @@ class Batch:
     def _began(self, key: str) -> Subject:
         return self.before.get(key) or begin(key)
 
+    def rows(self) -> list[SubjectRow]:
+        """Every Subject of the batch as it is stored."""
+        return [
+            SubjectRow(key=key, kind=one.kind, state=subjects.save(one), open=self.open[key])
+            for key, one in self.subjects.items()
+        ]
+
     def timers(self) -> tuple[list[Timer], list[tuple[str, str]]]:
         """Timers to set, and (subject, name) of those to clear."""
         changes = [(key, timers(self._began(key), after)) for key, after in self.subjects.items()]
@@ -111,9 +118,7 @@ class Batch:
     def _keep(self, advanced: Advanced, told: list[tuple[Run, Told]]) -> None:
         subject = advanced.subject
         self.subjects[subject.key] = subject
-        self.rows[subject.key] = SubjectRow(
-            key=subject.key, kind=subject.kind, state=subjects.save(subject), open=_open(advanced.open)
-        )
+        self.open[subject.key] = _open(advanced.open)
         self.late += advanced.late
         self.claimed += advanced.claimed
         if subject.kind == "finding" and advanced.open is not None and not advanced.marker:

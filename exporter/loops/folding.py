@@ -24,7 +24,6 @@ from exporter.store.protocols import (
     ObservationRow,
     OutboxRow,
     Quarantined,
-    Signal,
     Stored,
     TotalRow,
     Unreadable,
@@ -148,7 +147,7 @@ class Folding:
             consumer=FOLD,
             expected_offset=self._offset or 0,
             offset=offset,
-            subjects=list(batch.rows.values()),
+            subjects=batch.rows(),
             runs=batch.runs,
             timers=moved,
             cleared=gone,
@@ -165,16 +164,24 @@ class Folding:
 
     def _rows(self, batch: Batch) -> list[OutboxRow]:
         sent = [*batch.told, *(batch.history if self.options.history_spans else ())]
-        spans = [self._row("traces", s.scope, encode_span(s), s.ended_at) for told in sent for s in told.spans]
-        logs = [self._row("logs", log.scope, encode_log(log), log.at) for told in sent for log in told.logs]
+        spans = [
+            OutboxRow(signal="traces", context=self._context(s.scope), body=encode_span(s), at=s.ended_at)
+            for told in sent
+            for s in told.spans
+        ]
+        logs = [
+            OutboxRow(signal="logs", context=self._context(log.scope), body=encode_log(log), at=log.at)
+            for told in sent
+            for log in told.logs
+        ]
         return spans + logs
 
-    def _row(self, signal: Signal, source: str, body: bytes, at: datetime) -> OutboxRow:
+    def _context(self, source: str) -> bytes:
         known = self._contexts.get(source)
         if known is None:
             known = context(resource(self.flow.tenant, self.options.host_id), scope(source))
             self._contexts[source] = known
-        return OutboxRow(signal=signal, context=known, body=body, at=at)
+        return known
 
     def _remember(self, batch: Batch) -> None:
         for key, subject in batch.subjects.items():

@@ -69,12 +69,14 @@ class Totals:
             ValueError: a measurement that no instrument of the table takes; nothing was added then.
         """
         batch = [(self._key(found), found) for found in measurements]
-        self._admit([(key, micros(found.at)) for key, found in batch if key not in self._states])
+        states = self._states
+        self._admit([(key, micros(found.at)) for key, found in batch if key not in states])
         changed: set[Key] = set()
         for key, found in batch:
-            if key not in self._states:
+            state = states.get(key)
+            if state is None:
                 key = self._place(key, changed)  # noqa: PLW2901
-            state = self._states[key]
+                state = states[key]
             if _RECORD[type(state)](INSTRUMENTS[found.name], state, found):
                 changed.add(key)
         return [_series(key, self._states[key]) for key in sorted(changed)]

@@ -127,7 +127,7 @@ def test_a_subject_that_breaks_when_a_timer_wakes_it_is_said() -> None:
 
 def replace_facts(batch: Batch, event: Event) -> Subject:
     """The Subject with one more fact, that nobody folded."""
-    subject = load(batch.rows["job/7"])
+    subject = load(next(row for row in batch.rows() if row.key == "job/7"))
     return change(subject, facts=(*subject.facts, event))
 
 
