@@ -20,16 +20,17 @@ from exporter.loops.batching import Batch, due, gauges, group, in_order, load, p
 from exporter.store.protocols import (
     FOLD,
     Commit,
+    Encoded,
     Ledger,
     ObservationRow,
-    OutboxRow,
     Quarantined,
     Stored,
     TotalRow,
     Unreadable,
 )
+from exporter.telemetry import logs, traces
 from exporter.telemetry.metrics import Totals
-from exporter.telemetry.otlp import context, encode_log, encode_span, resource, scope
+from exporter.telemetry.otlp import resource
 
 BATCH = 1000
 TIMERS_AT_ONCE = 5000
@@ -81,7 +82,7 @@ class Folding:
     _subjects: OrderedDict[str, Subject] = field(default_factory=OrderedDict)
     _totals: Totals | None = None
     _offset: int | None = None
-    _contexts: dict[str, bytes] = field(default_factory=dict)
+    _encoded: bytes = b""
 
     @property
     def tenant(self) -> str:
@@ -162,26 +163,15 @@ class Folding:
         self._offset = offset
         self._remember(batch)
 
-    def _rows(self, batch: Batch) -> list[OutboxRow]:
+    def _rows(self, batch: Batch) -> list[Encoded]:
         sent = [*batch.told, *(batch.history if self.options.history_spans else ())]
-        spans = [
-            OutboxRow(signal="traces", context=self._context(s.scope), body=encode_span(s), at=s.ended_at)
-            for told in sent
-            for s in told.spans
-        ]
-        logs = [
-            OutboxRow(signal="logs", context=self._context(log.scope), body=encode_log(log), at=log.at)
-            for told in sent
-            for log in told.logs
-        ]
-        return spans + logs
+        spans = traces.rows((span for told in sent for span in told.spans), self._resource())
+        return [*spans, *logs.rows((log for told in sent for log in told.logs), self._resource())]
 
-    def _context(self, source: str) -> bytes:
-        known = self._contexts.get(source)
-        if known is None:
-            known = context(resource(self.flow.tenant, self.options.host_id), scope(source))
-            self._contexts[source] = known
-        return known
+    def _resource(self) -> bytes:
+        if not self._encoded:
+            self._encoded = resource(self.flow.tenant, self.options.host_id)
+        return self._encoded
 
     def _remember(self, batch: Batch) -> None:
         for key, subject in batch.subjects.items():

@@ -115,6 +115,26 @@ class ObservationRow(Struct, frozen=True, kw_only=True, gc=False):
     value: float
 
 
+class Encoded(Protocol):
+    """What is put into the outbox: an OutboxRow without an id, whoever encoded it."""
+
+    @property
+    def signal(self) -> Signal:
+        """Which of the three it is."""
+
+    @property
+    def context(self) -> bytes:
+        """Encoded resource and scope."""
+
+    @property
+    def body(self) -> bytes:
+        """The encoded span, log record or metric."""
+
+    @property
+    def at(self) -> datetime:
+        """When it happened."""
+
+
 class OutboxRow(Struct, frozen=True, kw_only=True, gc=False):
     """One encoded span, log record or metric. `context` = encoded resource and scope, stored once each.
 
@@ -167,7 +187,7 @@ class Commit:
     tombstones: Sequence[Tombstone] = ()
     totals: Sequence[TotalRow] = ()
     observations: Sequence[ObservationRow] = ()
-    outbox: Sequence[OutboxRow] = ()
+    outbox: Sequence[Encoded] = ()
     owed: Sequence[OwedRead] = ()
     quarantine: Sequence[Quarantined] = ()
 

@@ -53,6 +53,7 @@ def scope(source: str) -> bytes:
 
 
 @lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)
 def place(resource: bytes, source: str) -> bytes:
     """The context of what a Source says about a tenant, of whom this is the encoded resource."""
     return context(resource, scope(source))

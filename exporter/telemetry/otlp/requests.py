@@ -6,9 +6,10 @@ opentelemetry-proto.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from exporter.telemetry.otlp.wire import delimited
 
@@ -18,8 +19,7 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 _FIRST, _SECOND, _THIRD = b"\x0a", b"\x12", b"\x1a"  # tags of length-delimited fields 1, 2 and 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True, gc=False):
     """One encoded record for the outbox: a span, a log record or a metric, with its context and its time."""
 
     signal: Signal
