@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -118,18 +119,16 @@ def timers(before: Subject, after: Subject) -> tuple[list[Timer], list[str]]:
 
 def _insert(subject: Subject, events: Sequence[Event], kind: Kind[Any]) -> tuple[list[Event], tuple[Late, ...]]:
     facts = list(subject.facts)
-    known = {(e.source, e.key) for e in facts}
     late: list[Late] = []
     for event in events:
-        if (event.source, event.key) in known:
-            continue
-        known.add((event.source, event.key))
         run = kind.late(event, subject.memory)
         if run is None:
             facts.append(event)
         else:
             late.append(Late(run=f"{subject.key}#{run}", event=event))
     facts.sort(key=order)
+    if any(one.key == two.key and one.source == two.source for one, two in pairwise(facts)):
+        facts = list({(event.source, event.key): event for event in reversed(facts)}.values())[::-1]
     return facts, tuple(late)
 
 

@@ -50,6 +50,8 @@ def judge(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime | None, *, s
         return _judged(subject, found, again, (at, "scheduler", "", "The scheduler"))
     now = _now(cut, flow, at, silent=silent)
     row = now.row
+    if not subject.claims and limits.nothing_due(now):
+        return Judged(claims={}, again=limits.look_again(now))
     label = (row.xmlid or str(row.cron_id)) if row else subject.key
     record = str(row.cron_id) if row else ""
     return _judged(subject, limits.claims(now), limits.look_again(now), (at, label, record, row.name if row else label))

@@ -22,7 +22,8 @@ from exporter.loops.folding import Folding, FoldingOptions, spare_the_collector
 from exporter.store import open_store
 from exporter.store.protocols import Commit, PollReport, RunRow, Stored, SubjectRow, Tombstone, TotalRow
 
-RUNS, PURCHASES, ACTIONS, TOGETHER, ROUNDS = 4000, 2000, 50, 500, 3
+RUNS, PURCHASES, ACTIONS, ROUNDS = 4000, 2000, 50, 3
+TOGETHER = 1000  # a poll of a backlog hands out a page (sources/odoo/options.py)
 T0 = datetime(2026, 3, 2, tzinfo=UTC)
 LATER = T0 + timedelta(days=60)
 TENANT = Tenant(name="acme", database="acme", uuid="6f2c", url="https://odoo.example.com", first_start=T0)
