@@ -13,13 +13,14 @@ from uuid import NAMESPACE_URL, uuid5
 from exporter import logs
 from exporter.clock import ScaledClock, SystemClock
 from exporter.config import STORE_FILE, Config
+from exporter.databases import Watched
 from exporter.domain.tenants import Tenant
 from exporter.errors import StoreError
 from exporter.fold.tell import decode_run
 from exporter.loops.folding import FoldingOptions
 from exporter.loops.tenants import Connected, recall
 from exporter.scoring import score
-from exporter.service import Service, Watched
+from exporter.service import Service
 from exporter.sources.simulator import Company, business_morning, simulated_sources
 from exporter.sources.simulator.company import COLLECTIONS
 from exporter.store import open_reader, open_store

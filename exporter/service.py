@@ -3,42 +3,33 @@
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib.metadata import version
 from importlib.resources import files
 from threading import Event as Flag
 from time import monotonic
-from urllib.parse import urlsplit
-
-from msgspec.structs import replace
 
 from exporter import logs
-from exporter.clock import Clock, SystemClock
-from exporter.config import STORE_FILE, Config, Database
+from exporter.clock import SystemClock
+from exporter.config import STORE_FILE, Config
+from exporter.databases import Watched, watch
 from exporter.domain.tenants import Tenant
-from exporter.errors import ConfigError, SourceDown, StoreBroken, StoreError
-from exporter.fold.limits import DEFAULT, Limits
+from exporter.errors import StoreBroken, StoreError
 from exporter.fold.records import REVIEW
 from exporter.fold.subjects import Flow
 from exporter.fold.workflows import Workflow, parse
 from exporter.intake.server import Intake
 from exporter.loops.child import Child, spared
-from exporter.loops.folding import Folding, FoldingOptions, TooManyRefused, spare_the_collector
+from exporter.loops.folding import Folding, TooManyRefused, spare_the_collector
 from exporter.loops.lane import LaneOptions
 from exporter.loops.repeating import Repeating
 from exporter.loops.sending import Sending, SendingOptions
-from exporter.loops.tenants import Connected, TenantPolling
+from exporter.loops.tenants import TenantPolling
 from exporter.sinks.endpoints import endpoints
 from exporter.sinks.otlp import OtlpSink
-from exporter.sources.odoo.connect import open_door
-from exporter.sources.odoo.door import Access
-from exporter.sources.odoo.identity import database_uuid
-from exporter.sources.odoo.options import Approval, OdooOptions
-from exporter.sources.odoo.registry import COLLECTIONS, odoo_sources
 from exporter.store import open_reader, open_store
-from exporter.store.protocols import Signal
+from exporter.store.encoded import Signal
 from exporter.web.app import create_app
 from exporter.web.server import WebServer
 from exporter.web.snapshot import Shown, Snapshot
@@ -51,26 +42,6 @@ DRAIN = 2.5  # seconds one kind of loop may take to end; all together stay under
 FOLD_IDLE = 1.0  # seconds until the fold looks again without being woken
 DETECTORS = ("detectors",)  # the module; it is told where the store is and where to post
 PACKAGE = "odoo-otel-exporter"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """One tenant to be watched: how to reach it, and how it is folded.
-
-    Attributes:
-        connect: asks who it is; raises SourceDown while it does not answer.
-        expected: names of its Sources.
-        poll_seconds: real seconds between two rounds.
-        limits: of single scheduled actions, by label.
-    """
-
-    name: str
-    connect: Callable[[], Connected]
-    expected: Sequence[str]
-    poll_seconds: float
-    folding: FoldingOptions
-    clock: Clock = field(default_factory=SystemClock)
-    limits: Mapping[str, Limits] = field(default_factory=dict)
 
 
 def workflows() -> dict[str, Workflow]:
@@ -257,56 +228,6 @@ class Service:
             )
             for name, one in self._watched.items()
         ]
-
-
-def watch(database: Database, label_cap: int) -> Watched:
-    """One configured Odoo database, not asked yet."""
-    host = urlsplit(database.url).hostname or database.name
-    return Watched(
-        name=database.name,
-        connect=lambda: connect(database),
-        expected=tuple(COLLECTIONS),
-        poll_seconds=database.poll_seconds,
-        limits=_limits(database),
-        folding=FoldingOptions(host_id=host, history_spans=database.history_spans, label_cap=label_cap),
-    )
-
-
-def _limits(database: Database) -> dict[str, Limits]:
-    """The configured limits, each beside the defaults of what it leaves out."""
-    return {
-        label: replace(DEFAULT, **{name: timedelta(seconds=value) for name, value in of})
-        for label, of in database.limits
-    }
-
-
-def connect(database: Database) -> Connected:
-    """Ask a database for its version and uuid, and make its Sources.
-
-    Raises:
-        SourceDown: it does not answer, or refuses us.
-    """
-    try:
-        access = Access(url=database.url, database=database.database, user=database.user, key=database.api_key)
-    except ConfigError as error:
-        raise SourceDown(" ".join(error.faults)) from error
-    door = open_door(access, database.door)
-    uuid, own = database_uuid(door, access)
-    if not own:
-        log.warning("%s does not show database.uuid to %s: ids are made from its address", database.name, database.user)
-    tenant = Tenant(
-        name=database.name,
-        database=database.database,
-        uuid=uuid,
-        environment=database.environment,
-        url=access.base,
-        version=".".join(str(part) for part in door.version()),
-        # By the server's clock, which all its times are by (ours may differ by a day), and in seconds as it shows them.
-        first_start=door.server_time().replace(microsecond=0),
-    )
-    approvals = tuple(Approval(model=model) for model in database.approvals)
-    options = OdooOptions(approvals=approvals, history_days=database.history_days)
-    return Connected(tenant=tenant, sources=odoo_sources(door, options))
 
 
 def run(config: Config) -> int:

@@ -17,10 +17,10 @@ from exporter.domain.told import Measurement, Told
 from exporter.errors import StoreError
 from exporter.fold.subjects import Flow, Subject
 from exporter.loops.batching import Batch, due, gauges, group, in_order, load, parts
+from exporter.store.encoded import Encoded
 from exporter.store.protocols import (
     FOLD,
     Commit,
-    Encoded,
     Ledger,
     ObservationRow,
     Quarantined,

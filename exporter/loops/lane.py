@@ -18,7 +18,8 @@ from exporter.clock import Clock
 from exporter.errors import StoreBroken, StoreError, StoreFull
 from exporter.loops.limits import Backoff, RejectLimit
 from exporter.sinks import Bisect, Delivered, ExportResult, Misconfigured, Rejected, Retry, Sink
-from exporter.store.protocols import Outbox, OutboxRow, Signal
+from exporter.store.encoded import Signal
+from exporter.store.protocols import Outbox, OutboxRow
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from exporter.clock import Clock
 from exporter.loops.lane import Lane, LaneOptions, LaneState
 from exporter.loops.limits import Backoff
 from exporter.sinks import Sink
-from exporter.store.protocols import Outbox, Signal
+from exporter.store.encoded import Signal
+from exporter.store.protocols import Outbox
 
 GRACE = 4.0
 

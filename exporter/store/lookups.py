@@ -9,7 +9,16 @@ from exporter.domain.events import Event, decode_body
 from exporter.domain.runs import Open, Timer
 from exporter.domain.times import from_micros
 from exporter.store.connecting import Readers
-from exporter.store.protocols import OutboxRow, RunRow, Signal, Stored, SubjectRow, Tombstone, TotalRow, Unreadable
+from exporter.store.encoded import Signal
+from exporter.store.protocols import (
+    OutboxRow,
+    RunRow,
+    Stored,
+    SubjectRow,
+    Tombstone,
+    TotalRow,
+    Unreadable,
+)
 from exporter.store.rows import RUN_COLUMNS, run_row, total_rows
 
 _encode = msgspec.json.Encoder().encode

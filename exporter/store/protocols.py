@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Timer
 from exporter.domain.told import Labels
+from exporter.store.encoded import Encoded, Signal
 
-Signal = Literal["traces", "logs", "metrics"]
 FOLD = "fold"  # the consumer whose offset the fold's Commits move
 
 
@@ -113,26 +113,6 @@ class ObservationRow(Struct, frozen=True, kw_only=True, gc=False):
     run: str
     at: datetime
     value: float
-
-
-class Encoded(Protocol):
-    """What is put into the outbox: an OutboxRow without an id, whoever encoded it."""
-
-    @property
-    def signal(self) -> Signal:
-        """Which of the three it is."""
-
-    @property
-    def context(self) -> bytes:
-        """Encoded resource and scope."""
-
-    @property
-    def body(self) -> bytes:
-        """The encoded span, log record or metric."""
-
-    @property
-    def at(self) -> datetime:
-        """When it happened."""
 
 
 class OutboxRow(Struct, frozen=True, kw_only=True, gc=False):

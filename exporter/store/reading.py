@@ -13,7 +13,8 @@ from exporter.domain.tenants import Tenant
 from exporter.domain.times import SECOND, from_micros, micros
 from exporter.errors import StoreError
 from exporter.store.connecting import Readers
-from exporter.store.protocols import ObservationRow, PollReport, RunRow, Signal, TotalRow
+from exporter.store.encoded import Signal
+from exporter.store.protocols import ObservationRow, PollReport, RunRow, TotalRow
 from exporter.store.rows import RUN_COLUMNS, run_row, total_rows
 
 _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode

@@ -6,7 +6,7 @@ import apsw
 import msgspec
 
 from exporter.store import statements as st
-from exporter.store.protocols import Signal
+from exporter.store.encoded import Signal
 from exporter.store.statements import execute
 from exporter.store.writing import Work
 

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from exporter.domain.times import micros
 from exporter.domain.told import Labels, Measurement
 from exporter.fold.tell import decode_run
-from exporter.store.protocols import FOLD, PollReport, Reader, Signal
+from exporter.store.encoded import Signal
+from exporter.store.protocols import FOLD, PollReport, Reader
 from exporter.telemetry.exposition import openmetrics, text
 from exporter.telemetry.instruments import DATABASE_LABEL
 from exporter.telemetry.metrics import Totals

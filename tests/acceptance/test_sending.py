@@ -11,7 +11,8 @@ from exporter.loops.sending import Sending, SendingOptions
 from exporter.sinks.endpoints import Endpoint
 from exporter.sinks.otlp import OtlpSink
 from exporter.store import open_reader, open_store
-from exporter.store.protocols import Commit, OutboxRow, Signal
+from exporter.store.encoded import Signal
+from exporter.store.protocols import Commit, OutboxRow
 from exporter.store.sqlite import SqliteStore
 from tests.fakes import collector as answers
 from tests.fakes.collector import FakeCollector

@@ -6,7 +6,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from exporter.store.protocols import OutboxRow, Signal
+from exporter.store.encoded import Signal
+from exporter.store.protocols import OutboxRow
 
 Count = Literal["accepted", "rejected", "pruned"]
 

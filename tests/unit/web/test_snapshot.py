@@ -8,7 +8,8 @@ import pytest
 
 from exporter.clock import StepClock
 from exporter.domain.told import Measurement
-from exporter.store.protocols import PollReport, RunRow, Signal, TotalRow
+from exporter.store.encoded import Signal
+from exporter.store.protocols import PollReport, RunRow, TotalRow
 from exporter.telemetry.instruments import INSTRUMENTS
 from exporter.telemetry.metrics import CAP, Totals
 from exporter.web.snapshot import OpenRun, Shown, Snapshot
