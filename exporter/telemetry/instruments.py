@@ -82,9 +82,9 @@ def _info(otlp: str, identity: str, described: str, about: str) -> Instrument:
     return Instrument(kind="info", otlp=otlp, unit="{fact}", help=about, labels=labels, identity=len(names))
 
 
-CRON_RESULTS = ("success", "failure", "partial", "timeout", "unknown")
+CRON_RESULTS = ("success", "failure", "error", "partial", "timeout", "unknown")
 RESULTS = ("success", "failure", "cancellation")
-DECISIONS = ("approved", "rejected")
+DECISIONS = ("approved", "refused", "cancelled")
 
 _ODOO = (
     _gauge("odoo.up", "{up}", "", "1 when the last poll of every source of this database succeeded."),

@@ -4,7 +4,10 @@ One story is played once: an action that fails, one that hangs, one whose row is
 it ever did, and at last an Odoo that is away. A local receiver keeps every notification; the tests look at those.
 """
 
+import contextlib
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -93,6 +96,7 @@ class Alarmed:
     receiver: Receiver
     at_start: list[Notification] = field(default_factory=list)
     while_dark: list[Notification] = field(default_factory=list)
+    silent: tuple[float, float] = (0.0, 0.0)
 
     def cron(self, name: str) -> str:
         """The label of an action."""
@@ -178,6 +182,7 @@ def _story(found: Alarmed) -> None:
     _hangs(found)
     _stands_still(found)
     _takes_long(found)
+    _is_silent(found)
     _goes_away(found)
 
 
@@ -221,6 +226,34 @@ def _takes_long(found: Alarmed) -> None:
     _rewrite(found.lab, "slow", "model.cron_sleep(12)")
     found.lab.run_cron("slow")
     _heard(found, "OdooOutlier", "firing", found.cron("slow"), within=90)
+
+
+def _is_silent(found: Alarmed) -> None:
+    """The detectors hang: they are stopped by a signal, so that nobody starts them again."""
+    beat = "odoo_detectors_last_run_timestamp_seconds"
+    child = _detectors(found)
+    os.kill(child, signal.SIGSTOP)
+    time.sleep(3)  # what was on its way has arrived
+    before = found.prometheus.query(beat)[0][1]
+    time.sleep(14)  # longer than a round
+    found.silent = (found.prometheus.query(beat)[0][1] - before, _open_outliers(found))
+    os.kill(child, signal.SIGCONT)
+
+
+def _detectors(found: Alarmed) -> int:
+    """The process id of the detectors of this exporter."""
+    state = str(found.exporter.state)
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = place.read_bytes().decode(errors="replace").split("\0")
+            if "detectors" in words and state in words:
+                return int(place.parent.name)
+    message = "the exporter started no detectors"
+    raise AssertionError(message)
+
+
+def _open_outliers(found: Alarmed) -> float:
+    return found.prometheus.query('sum(odoo_anomaly_active{detector="outlier.duration"})')[0][1]
 
 
 def _goes_away(found: Alarmed) -> None:
@@ -272,6 +305,14 @@ def test_a_notification_leads_to_a_trace(alarmed: Alarmed) -> None:
     example = alarmed.jaeger.trace(links[0]["traceID"])
     assert example is not None
     assert {span["operationName"] for span in example["spans"]} >= {"cron LAB slow"}
+
+
+def test_findings_stay_open_while_the_detectors_are_silent(alarmed: Alarmed) -> None:
+    """Their heartbeat stands still (a rule watches it: OdooDetectorsSilent), what they found stays open (R21)."""
+    beats, still_open = alarmed.silent
+
+    assert beats == 0
+    assert still_open == 1
 
 
 def test_an_odoo_that_is_away_is_one_alert_and_resolves_nothing(alarmed: Alarmed) -> None:

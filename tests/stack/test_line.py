@@ -165,6 +165,12 @@ def _purchases(line: Line) -> None:
     orders["refused"] = lab.create_purchase("carl", 950)
     lab.confirm("carl", orders["refused"])
     lab.cancel("dora", orders["refused"])
+    order = orders["rejected"] = lab.create_purchase("alice", 8000)
+    lab.request_validation("alice", order)
+    time.sleep(2)
+    lab.reject_tier("bob", order)
+    time.sleep(3)
+    lab.cancel("dora", order)
     order = orders["tiers"] = lab.create_purchase("alice", 9000)
     lab.request_validation("alice", order)
     time.sleep(2)
@@ -358,16 +364,28 @@ def test_job_durations_attempts_and_graph(line: Line, tenant: str) -> None:
         ("two steps", ["state draft", "state to approve"], "approved"),
         ("refused", ["state draft", "state to approve"], "cancelled"),
         ("in the dark", ["state draft", "state to approve"], "approved"),
+        ("rejected", ["review LAB Bob Reviewer", "review LAB Fay Reviewer", "state draft"], "cancelled"),
     ],
 )
 def test_purchases_are_one_trace_a_record(line: Line, tenant: str, order: str, steps: list[str], decision: str) -> None:
     """Each purchase is one trace with a span for every state it was in (features 15, 66, 104)."""
     spans = line.trace(tenant, ("purchase.order", str(line.orders[order]), ""))
     root = next(s for s in spans if s["operationName"] == "workflow purchase")
-    children = sorted((s["startTime"], s["operationName"]) for s in spans if s is not root)
+    children = [s["operationName"] for s in sorted(spans, key=lambda s: s["startTime"]) if s is not root]
 
-    assert [name for _, name in children] == steps
+    assert (sorted(children) if "review" in steps[0] else children) == steps
     assert tags(root)["odoo.approval.decision"] == decision
+
+
+@pytest.mark.parametrize("tenant", DOORS)
+def test_a_refused_review_says_who_refused(line: Line, tenant: str) -> None:
+    """Bob refused it, nobody asked Fay any more; both stay evidence though Odoo deleted them later (feature 66)."""
+    spans = line.trace(tenant, ("purchase.order", str(line.orders["rejected"]), ""))
+    told = {s["operationName"]: tags(s) for s in spans}
+
+    assert told["review LAB Bob Reviewer"]["odoo.approval.decision"] == "refused"
+    assert told["review LAB Bob Reviewer"]["odoo.approval.approver.id"] == company().users["bob"]
+    assert told["review LAB Fay Reviewer"]["odoo.approval.decision"] == "cancelled"
 
 
 @pytest.mark.parametrize("tenant", DOORS)
@@ -403,9 +421,10 @@ COUNTERS = [
     ("sum(odoo_job_retries_total{{}})", 1),
     ('sum(odoo_job_errors_total{{error_type="odoo.addons.queue_job.exception.JobError"}})', 1),
     ('odoo_workflow_runs_total{{workflow="purchase",result="success"}}', 4),
-    ('odoo_workflow_runs_total{{workflow="purchase",result="cancellation"}}', 1),
+    ('odoo_workflow_runs_total{{workflow="purchase",result="cancellation"}}', 2),
     ('odoo_approval_decisions_total{{workflow="purchase",decision="approved"}}', 6),
-    ('odoo_approval_decisions_total{{workflow="purchase",decision="cancelled"}}', 2),
+    ('odoo_approval_decisions_total{{workflow="purchase",decision="refused"}}', 1),
+    ('odoo_approval_decisions_total{{workflow="purchase",decision="cancelled"}}', 3),
     ("sum(odoo_otel_corrections_total{{}}) or vector(0)", 0),
     ("odoo_up{{}}", 1),
     ('odoo_cron_consecutive_failures{{cron="{fail}"}}', 2),
@@ -455,7 +474,7 @@ def test_failures_and_decisions_are_log_events_with_their_trace(line: Line) -> N
 
     assert events["odoo.cron.failed"] == 3  # twice refused, once killed
     assert events["odoo.job.failed"] == 1
-    assert events["odoo.approval.decided"] == 4
+    assert events["odoo.approval.decided"] == 6
     assert all(record["traceId"] for record in records)
 
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from exporter.domain.redact import Secret, mask
+from exporter.domain.redact import REDACTED, Secret, mask
 from exporter.errors import BadRecord, ConfigError, SourceDown, SourceError
 
 JSON = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
@@ -102,6 +102,7 @@ def fault(status: int, name: str, said: str, *, model: str, access: Access) -> S
         model: what was asked for.
         access: whose door it is.
     """
+    said = said.replace(access.key.reveal(), REDACTED)  # a server may echo what it was sent
     if status == HTTPStatus.UNAUTHORIZED:
         return SourceDown(f"Odoo refused the API key of {access.user}: make a new one (they last 3 months at most).")
     if status == HTTPStatus.FORBIDDEN:

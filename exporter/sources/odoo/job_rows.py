@@ -4,7 +4,7 @@ from exporter.domain.bodies import JobChanged
 from exporter.domain.redact import mask
 from exporter.errors import BadRecord
 from exporter.sources.odoo.door import Row
-from exporter.sources.odoo.rows import instant, integer, link, number, required_text, row_id, text
+from exporter.sources.odoo.rows import instant, integer, link, required_text, row_id, seconds, text
 
 MODEL = "queue.job"
 FINAL = frozenset({"done", "cancelled", "failed"})
@@ -56,7 +56,7 @@ def job_of(row: Row) -> JobChanged:
         date_started=instant(row, "date_started"),
         date_done=instant(row, "date_done"),
         date_cancelled=instant(row, "date_cancelled"),
-        exec_time=number(row, "exec_time"),
+        exec_time=seconds(row, "exec_time"),
         exc_name=text(row, "exc_name"),
         exc_message=_masked(row, "exc_message"),
         graph_uuid=text(row, "graph_uuid"),

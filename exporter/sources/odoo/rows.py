@@ -8,12 +8,17 @@ from exporter.sources.odoo.door import JSON, Row
 
 _STAMP = "%Y-%m-%d %H:%M:%S"
 _STAMP_LENGTH = 19
+# A value beyond these is a lie or a mistake, and would stop the fold: sums, ids and times must stay computable.
+LARGEST = 2**53
+LONGEST = 10 * 365 * 86_400.0  # seconds of work
+YEARS = range(1970, 2200)
+NEVER = frozenset({"nextcall", "eta"})  # 9999-12-31 is how people write "never"
 
 
 def integer(row: Row, field: str) -> int:
     """A whole number; an empty one is 0."""
     value = row.get(field, False)
-    if isinstance(value, int):
+    if isinstance(value, int) and abs(value) <= LARGEST:
         return int(value)
     raise _wrong(row, field, "a whole number")
 
@@ -31,9 +36,17 @@ def number(row: Row, field: str) -> float | None:
     value = row.get(field, False)
     if value is False or value is None:
         return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST:
         return float(value)
     raise _wrong(row, field, "a number")
+
+
+def seconds(row: Row, field: str) -> float | None:
+    """How long something worked, None when empty."""
+    found = number(row, field)
+    if found is None or abs(found) <= LONGEST:
+        return found
+    raise _wrong(row, field, "a number of seconds")
 
 
 def yes(row: Row, field: str) -> bool:
@@ -69,9 +82,13 @@ def instant(row: Row, field: str) -> datetime | None:
         return None
     if isinstance(value, str) and len(value) >= _STAMP_LENGTH:
         try:
-            return datetime.strptime(value[:_STAMP_LENGTH], _STAMP).replace(tzinfo=UTC)
+            found = datetime.strptime(value[:_STAMP_LENGTH], _STAMP).replace(tzinfo=UTC)
         except ValueError:
-            pass
+            raise _wrong(row, field, "a date and time") from None
+        if found.year in YEARS:
+            return found
+        if field in NEVER and found.year >= YEARS.stop:
+            return None
     raise _wrong(row, field, "a date and time")
 
 
@@ -90,7 +107,7 @@ def link(row: Row, field: str) -> int | None:
         value = value[0]
     if value is False or value is None or value == 0:
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST:
         return value
     raise _wrong(row, field, "a record")
 

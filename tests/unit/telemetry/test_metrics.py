@@ -102,7 +102,7 @@ def numbers(rows: Iterable[Series], name: str) -> dict[tuple[str, ...], int]:
 def test_known_results_start_at_zero() -> None:
     """A first run opens its siblings at zero, so that `increase` sees the first failure (feature 60)."""
     rows = folded([measure(RUNS, "a", "success")])
-    expected = {"success": 1, "failure": 0, "partial": 0, "timeout": 0, "unknown": 0}
+    expected = {"success": 1, "failure": 0, "error": 0, "partial": 0, "timeout": 0, "unknown": 0}
     assert numbers(rows, RUNS) == {("a", result): value for result, value in expected.items()}
 
 
@@ -124,7 +124,9 @@ def test_known_values_are_never_folded() -> None:
     """Results do not use up the cap of their label, unknown ones do."""
     results = ("success", "failure", "partial", "strange", "stranger")
     rows = folded([measure(RUNS, "a", result, at=at) for at, result in enumerate(results)], cap=1)
-    assert {values[1] for values in numbers(rows, RUNS)} == {*results, "timeout", "unknown", OTHER} - {"stranger"}
+    assert {values[1] for values in numbers(rows, RUNS)} == {*results, "error", "timeout", "unknown", OTHER} - {
+        "stranger"
+    }
 
 
 def test_a_folded_gauge_is_not_shown() -> None:

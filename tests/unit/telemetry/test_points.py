@@ -40,7 +40,7 @@ def test_counters_are_cumulative_sums() -> None:
     assert found.sum.is_monotonic
     assert found.sum.aggregation_temporality == metrics_pb2.AGGREGATION_TEMPORALITY_CUMULATIVE
     shown = {labels_of(point)["result"]: point.as_int for point in found.sum.data_points}
-    assert shown == {"success": 3, "failure": 0, "partial": 0, "timeout": 0, "unknown": 0}
+    assert shown == {"success": 3, "failure": 0, "error": 0, "partial": 0, "timeout": 0, "unknown": 0}
     assert {labels_of(point)["odoo_database"] for point in found.sum.data_points} == {"shop"}
     assert {point.start_time_unix_nano for point in found.sum.data_points} == {micros(START) * 1000}
     assert found.unit == "{run}"
