@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from exporter.domain.bodies import CronCounted
+from exporter.domain.bodies import CronCounted, FindingSeen
 from exporter.domain.events import Event
 from exporter.domain.runs import Run
 from exporter.fold.subjects import Flow
@@ -65,6 +65,26 @@ def test_a_finding_has_a_trace_of_its_own_linked_to_its_example() -> None:
     marker = world.found.spans[0]
     assert marker.trace_id != root.trace_id
     assert [(link.trace_id, link.span_id) for link in marker.links] == [(root.trace_id, root.span_id)]
+
+
+def test_two_findings_of_one_run_are_two_traces() -> None:
+    """The key of a Finding is its detector and first example (decision 13): nobody shares a trace by accident."""
+    world = failing()
+    failed = world.findings()["result.failing"]
+    seen = FindingSeen(
+        detector="outlier.duration",
+        subject="lab.action",
+        severity="warning",
+        example="cron/42#1",
+        since=at(0),
+        sentence="It took long.",
+        model="ir.cron",
+        record_id="42",
+    )
+    world.append([event("finding.opened", 20, "f1", seen, source="detectors/findings")])
+    assert failed.key == "result.failing/cron/42#1"
+    assert world.findings()["outlier.duration"].key == "outlier.duration/cron/42#1"
+    assert len({span.trace_id for span in world.found.spans}) == 2
 
 
 def test_an_action_that_stays_away_is_late_and_then_missed() -> None:
