@@ -18,36 +18,22 @@ class Execution(Struct, frozen=True, kw_only=True, gc=False):
     """Consecutive rows of one run.
 
     Attributes:
+        key: the run key: the id of the first row (decision 9).
+        start: when the first row was created; `end`: when the last one was written, never before that.
+        ended: whether the last row says that it is over.
         crashed: it never ended: a newer row exists, its row was purged, or Odoo counted its time-outs as a failure.
         newer_at: when that was certain; None where its last row says so.
         stuck: the highest timed_out_counter of its last row.
     """
 
     rows: tuple[CronProgress, ...]
+    key: str
+    start: datetime
+    end: datetime
+    ended: bool
     crashed: bool = False
     newer_at: datetime | None = None
     stuck: int = 0
-
-    @property
-    def key(self) -> str:
-        """The run key: the id of the first row (decision 9)."""
-        return str(self.rows[0].progress_id)
-
-    @property
-    def start(self) -> datetime:
-        """When the first row was created."""
-        return self.rows[0].create_date
-
-    @property
-    def ended(self) -> bool:
-        """Whether the last row says that it is over."""
-        return self.rows[-1].timed_out_counter == 0
-
-    @property
-    def end(self) -> datetime:
-        """When the last row was written; never before its start."""
-        last = self.rows[-1]
-        return max(last.write_date, last.create_date, self.start)
 
     @property
     def clamped(self) -> bool:
@@ -128,8 +114,14 @@ def _execution(rows: Sequence[_Row], next_at: datetime | None) -> Execution:
     last = rows[-1]
     over = last.newest.timed_out_counter == 0
     certain = [at for at in (next_at, last.gone_at) if at is not None]
+    found = tuple([row.newest for row in rows])
+    first, newest = found[0], found[-1]
     return Execution(
-        rows=tuple(row.newest for row in rows),
+        rows=found,
+        key=str(first.progress_id),
+        start=first.create_date,
+        end=max(newest.write_date, newest.create_date, first.create_date),
+        ended=over,
         crashed=last.reset if over else bool(certain),
         newer_at=min(certain) if certain and not over else None,
         stuck=last.counter,

@@ -48,7 +48,8 @@ def _cron(run: Run, exemplar: Exemplar) -> list[Measurement]:
     names = ["odoo_cron_last_run_timestamp_seconds"]
     if result == "success":
         names.append("odoo_cron_last_success_timestamp_seconds")
-    return found + [Measurement(name=name, labels=cron, value=micros(at), at=at) for name in names]
+    when = micros(at)
+    return found + [Measurement(name=name, labels=cron, value=when, at=at) for name in names]
 
 
 def _job(run: Run, exemplar: Exemplar) -> list[Measurement]:
