@@ -48,29 +48,52 @@ def judge(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime | None, *, s
     if subject.kind == "scheduler":
         found, again = scheduler.claims(cut.memory), scheduler.look_again(cut.memory, at)
         return _judged(subject, found, again, (at, "scheduler", "", "The scheduler"))
+    quiet = None if subject.claims else _quiet(cut, flow, at)
+    if quiet is not None:
+        return quiet
     now = _now(cut, flow, at, silent=silent)
     row = now.row
-    if not subject.claims and limits.nothing_due(now):
-        return Judged(claims={}, again=limits.look_again(now))
     label = (row.xmlid or str(row.cron_id)) if row else subject.key
     record = str(row.cron_id) if row else ""
     return _judged(subject, limits.claims(now), limits.look_again(now), (at, label, record, row.name if row else label))
 
 
+def _quiet(cut: Cut[Any], flow: Flow, at: datetime) -> Judged | None:
+    """The common case, told apart cheaply: nothing runs, nothing went wrong, and nothing is due yet."""
+    memory = cut.memory
+    if cut.open is not None or memory.result in BAD:
+        return None
+    row = _newest(cut)
+    if row is None or not row.active or row.nextcall is None:
+        return Judged(claims={})
+    due = row.nextcall + _limits(row, flow).late
+    return Judged(claims={}, again=due) if at < due else None
+
+
+def _newest(cut: Cut[Any]) -> CronCounted | None:
+    rows = (e.body for e in reversed(cut.facts))
+    counted: CronCounted | None = cut.memory.counted
+    return next((one for one in rows if isinstance(one, CronCounted)), counted) if cut.facts else counted
+
+
+def _limits(row: CronCounted | None, flow: Flow) -> limits.Limits:
+    if row is None or not flow.limits:
+        return limits.DEFAULT
+    return flow.limits.get(row.xmlid or str(row.cron_id), limits.DEFAULT)
+
+
 def _now(cut: Cut[Any], flow: Flow, at: datetime, *, silent: bool) -> Now:
     memory = cut.memory
-    rows = (e.body for e in reversed(cut.facts))
-    row: CronCounted | None = next((one for one in rows if isinstance(one, CronCounted)), memory.counted)
+    row = _newest(cut)
     first = flow.tenant.first_start
     live = first is None or memory.ended_at >= first
-    label = (row.xmlid or str(row.cron_id)) if row else ""
     return Now(
         at=at,
         row=row,
         open=cut.open,
         last_bad=memory.key if memory.result in BAD and live else "",
         last_end=memory.ended_at,
-        limits=flow.limits.get(label, limits.DEFAULT),
+        limits=_limits(row, flow),
         silent=silent,
     )
 

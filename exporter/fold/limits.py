@@ -73,12 +73,6 @@ def claims(now: Now) -> dict[str, Claim]:
     return {claim.detector: claim for claim in (*_schedule(now), *_stuck(now), *_failing(now))}
 
 
-def nothing_due(now: Now) -> bool:
-    """Whether no limit can be broken: the common case, told apart cheaply."""
-    wanted = now.row.nextcall if now.row is not None else None
-    return not now.last_bad and now.open is None and (wanted is None or now.at < wanted + now.limits.late)
-
-
 def look_again(now: Now) -> datetime | None:
     """The next moment at which a limit may break without a new fact."""
     moments = [due for due in _dues(now) if due > now.at]

@@ -37,7 +37,7 @@ def cut(facts: Sequence[Event], memory: SchedulerMemory, until: datetime, flow: 
     due, alive, running = dict(memory.due), memory.alive_at, set(memory.running)
     for event in facts:
         row = event.body
-        if isinstance(row, CronProgress):
+        if type(row) is CronProgress:
             alive = max(alive, row.write_date)
             (running.add if row.timed_out_counter else running.discard)(row.progress_id)
         elif isinstance(row, CronCounted):
