@@ -22,10 +22,8 @@ from exporter.store.protocols import (
     FOLD,
     Commit,
     Ledger,
-    ObservationRow,
     Quarantined,
     Stored,
-    TotalRow,
     Unreadable,
 )
 from exporter.telemetry import logs, traces
@@ -152,10 +150,8 @@ class Folding:
             runs=batch.runs,
             timers=moved,
             cleared=gone,
-            totals=[TotalRow(name=s.name, labels=s.labels, state=s.state) for s in self._totals.add(counted)],
-            observations=[
-                ObservationRow(series=o.series, run=o.run, at=o.at, value=o.value) for t in said for o in t.observations
-            ],
+            totals=self._totals.add(counted),
+            observations=[one for told in said for one in told.observations],
             outbox=self._rows(batch),
             quarantine=batch.quarantine,
         )

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Timer
-from exporter.domain.told import Labels
-from exporter.store.encoded import Encoded, Signal
+from exporter.domain.told import Labels, Observation
+from exporter.store.encoded import Encoded, Signal, Total
 
 FOLD = "fold"  # the consumer whose offset the fold's Commits move
 
@@ -165,8 +165,8 @@ class Commit:
     timers: Sequence[Timer] = ()
     cleared: Sequence[tuple[str, str]] = ()
     tombstones: Sequence[Tombstone] = ()
-    totals: Sequence[TotalRow] = ()
-    observations: Sequence[ObservationRow] = ()
+    totals: Sequence[Total] = ()
+    observations: Sequence[Observation | ObservationRow] = ()
     outbox: Sequence[Encoded] = ()
     owed: Sequence[OwedRead] = ()
     quarantine: Sequence[Quarantined] = ()
