@@ -42,7 +42,9 @@ def spare_the_collector() -> None:
 
     With its defaults it runs every 700 objects, about every sixth Run, and takes a sixth of the fold's time.
     """
-    gc.set_threshold(100_000, 50, 50)
+    gc.collect()
+    gc.freeze()  # what is there at the start stays: modules, tables, classes
+    gc.set_threshold(200_000, 50, 100)
 
 
 class TooManyRefused(StoreError):
