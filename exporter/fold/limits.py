@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from exporter.domain.bodies import CronCounted
-from exporter.domain.runs import BAD, Run
+from exporter.domain.runs import Run
 
 _PERIODS = {
     "minutes": timedelta(minutes=1),
@@ -146,8 +146,3 @@ def _failing(now: Now) -> Iterator[Claim]:
 def _minutes(limit: timedelta) -> str:
     seconds = limit.total_seconds()
     return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"  # noqa: PLR2004 a minute
-
-
-def is_bad(run: Run) -> bool:
-    """Whether a Run makes its action a failing one: it went wrong after our first start."""
-    return run.result in BAD and run.origin == "live"
