@@ -1,4 +1,4 @@
-"""The Event, and the contract of event names: one table, from which docs/events.md is generated."""
+"""The Event, and how its body is written and read; what there is to see is domain/contract."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,123 +7,9 @@ from typing import Any
 
 import msgspec
 
-from exporter.domain import bodies as b
 from exporter.domain.bodies import Body
+from exporter.domain.contract import EVENTS
 from exporter.domain.times import SECOND, require_utc
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventType:
-    """One line of the contract: the name, the Source that sees it, what it carries, what it says."""
-
-    name: str
-    source: str
-    body: type[Any]
-    meaning: str
-    version: int = 1
-
-
-EVENTS: Mapping[str, EventType] = {
-    kind.name: kind
-    for kind in (
-        EventType(
-            name="odoo.cron.counted",
-            source="odoo/crons",
-            body=b.CronCounted,
-            meaning="An ir.cron row changed since it was last read.",
-        ),
-        EventType(
-            name="odoo.progress.started",
-            source="odoo/crons",
-            body=b.CronProgress,
-            meaning="A loop iteration of a scheduled action began (timed_out_counter > 0).",
-        ),
-        EventType(
-            name="odoo.progress.ended",
-            source="odoo/crons",
-            body=b.CronProgress,
-            meaning="A loop iteration ended, well or badly (timed_out_counter = 0).",
-        ),
-        EventType(
-            name="odoo.trigger.set",
-            source="odoo/crons",
-            body=b.CronTrigger,
-            meaning="A scheduled action was asked to run at a time.",
-        ),
-        EventType(
-            name="odoo.job.changed",
-            source="odoo/jobs",
-            body=b.JobChanged,
-            meaning="A queue.job row was seen in a new state, attempt or schedule.",
-        ),
-        EventType(
-            name="odoo.message.posted",
-            source="odoo/jobs",
-            body=b.MessagePosted,
-            meaning="A message was posted on a record (a failed job's true end).",
-        ),
-        EventType(
-            name="odoo.review.requested",
-            source="odoo/approvals",
-            body=b.ReviewChanged,
-            meaning="A tier review exists and is not decided.",
-        ),
-        EventType(
-            name="odoo.review.decided",
-            source="odoo/approvals",
-            body=b.ReviewChanged,
-            meaning="A tier review was approved, rejected or cancelled.",
-        ),
-        EventType(
-            name="odoo.field.changed",
-            source="odoo/approvals",
-            body=b.FieldChanged,
-            meaning="A tracked field of a document changed.",
-        ),
-        EventType(
-            name="odoo.record.changed",
-            source="odoo/approvals",
-            body=b.RecordChanged,
-            meaning="A business document was read in a new version.",
-        ),
-        EventType(
-            name="odoo.record.vanished",
-            source="odoo/approvals",
-            body=b.RecordVanished,
-            meaning="A row we knew as open was deleted.",
-        ),
-        EventType(
-            name="finding.opened",
-            source="detectors/findings",
-            body=b.FindingSeen,
-            meaning="A detector claims that something is out of line.",
-        ),
-        EventType(
-            name="finding.updated",
-            source="detectors/findings",
-            body=b.FindingSeen,
-            meaning="A claim that stands was seen again, with more examples.",
-        ),
-        EventType(
-            name="finding.closed",
-            source="detectors/findings",
-            body=b.FindingClosed,
-            meaning="A detector says that its claim no longer holds.",
-        ),
-        EventType(
-            name="detectors.series.judged",
-            source="detectors/findings",
-            body=b.DetectorsBeat,
-            meaning="The detectors finished a round: their heartbeat.",
-        ),
-        EventType(
-            name="source.read",
-            source="any",
-            body=b.SourceRead,
-            meaning="A Source was read up to a moment: Timers that wait for it and fell due by then fire.",
-        ),
-    )
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

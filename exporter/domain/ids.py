@@ -6,6 +6,7 @@ role. Trace: 16 bytes, run key = the Run's trace key, role "trace". Span: 8 byte
 the root. Test vectors: tests/data/ids.json.
 """
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
@@ -15,6 +16,9 @@ from exporter.domain.tenants import Tenant
 SCHEME = "1"
 PERSON = b"odoo-otel-v1"
 ROOT = "root"
+_TRACEPARENT = re.compile(
+    r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
+)
 _PADDED_PERSON = PERSON.ljust(16, b"\0")
 
 
@@ -48,6 +52,21 @@ def trace_id(tenant: Tenant, model: str, record_id: str, trace_key: str) -> byte
     state = _prefix(tenant.uuid, tenant.environment, 16).copy()
     state.update(_record(model, record_id) + field(trace_key) + _TRACE)
     return _whole(state.digest())
+
+
+def traceparent(header: str) -> tuple[bytes, bytes] | None:
+    """(trace id, span id) of a W3C `traceparent` header; None where it is not one (Trace Context, section 3.2)."""
+    found = _TRACEPARENT.fullmatch(header.strip())
+    if found is None or found["version"] == "ff" or (found["version"] == "00" and found["more"]):
+        return None
+    trace, span = bytes.fromhex(found["trace"]), bytes.fromhex(found["span"])
+    return (trace, span) if any(trace) and any(span) else None
+
+
+def is_sampled(header: str) -> bool:
+    """Whether a W3C `traceparent` header says that whoever made its span records it; False where it is not one."""
+    found = _TRACEPARENT.fullmatch(header.strip())
+    return found is not None and bool(int(found["flags"], 16) & 1)
 
 
 def span_ids(tenant: Tenant, run: tuple[str, str, str]) -> Callable[[str], bytes]:

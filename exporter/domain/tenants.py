@@ -15,6 +15,7 @@ class Tenant:
         url: base address for deep links ("" where there is none).
         version: Odoo's version ("19.0"), "" while unknown.
         first_start: when we first read it; what ended before is history.
+        neutralized: Odoo made it harmless (a staging copy): its actions are switched off, nobody is alerted of it.
     """
 
     name: str
@@ -24,3 +25,4 @@ class Tenant:
     url: str = ""
     version: str = ""
     first_start: datetime | None = None
+    neutralized: bool = False

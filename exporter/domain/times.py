@@ -1,12 +1,14 @@
 """Aware UTC datetimes and integer microseconds since 1970, and back."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICRO = timedelta(microseconds=1)
 SECOND = 1_000_000
 
 
+@lru_cache(maxsize=8192)  # one time stands in a dozen numbers and spans of a Run
 def micros(at: datetime) -> int:
     """Microseconds since 1970 of an aware datetime (exact, no float)."""
     delta = at - EPOCH

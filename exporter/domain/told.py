@@ -62,10 +62,10 @@ class LogRecord(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Exemplar(Struct, frozen=True, kw_only=True, gc=False):
-    """The trace that a measurement came from."""
+    """The span that a measurement came from: its ids in hex, as they are shown; one for all numbers of a Run."""
 
-    trace_id: bytes
-    span_id: bytes
+    trace_id: str
+    span_id: str
 
 
 class Measurement(Struct, frozen=True, kw_only=True, gc=False):

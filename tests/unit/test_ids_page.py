@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,12 @@ from typing import Any
 import pytest
 
 from exporter.domain import ids
+from exporter.domain.events import Event
 from exporter.domain.tenants import Tenant
+from exporter.fold.happening import Expectation, Happening
+from tests.unit.fold.test_doubles import doubled
+from tests.unit.fold.test_sends import RECONCILED, WITNESSES, rule, sent
+from tests.worlds import FLOW, SOURCES, World, document, moved, read, webhook
 
 ROOT = Path(__file__).parents[2]
 VECTORS: list[dict[str, str]] = json.loads((ROOT / "tests/data/ids.json").read_text(encoding="utf-8"))
@@ -20,6 +27,18 @@ PAGE = (ROOT / "docs/ids.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 NAMES = [vector["name"] for vector in VECTORS]
 
+SENDS = {"hooks": RECONCILED.hooks, "witnesses": RECONCILED.witnesses, "grace": RECONCILED.grace}
+EXPECTING = {
+    "witnesses": frozenset({"odoo/approvals"}),
+    "expected": (
+        Expectation(
+            name="paid",
+            after=Happening(what="hook", name="stripe"),
+            then=Happening(what="record", name="sale.order", value="sale"),
+            within=timedelta(seconds=60),
+        ),
+    ),
+}
 OtelId = Callable[..., str]
 
 
@@ -47,10 +66,45 @@ def test_our_ids_are_those_of_the_vectors(vector: dict[str, str]) -> None:
     assert ids.span_id(tenant, run, vector["role"]).hex() == vector["span_id"]
 
 
+TOLD: dict[str, tuple[dict[str, Any], list[Event]]] = {
+    "a webhook that stands alone": ({}, [webhook("evt_1Qx", 0)]),
+    "a run that several webhooks tell of": ({}, [webhook("d", 0, hook="github-actions", run="9001")]),
+    "one of those webhooks": (
+        {},
+        [webhook("72d3162e-cc78-11e3-81ab-4c9367dc0958", 0, hook="github-actions", run="9001")],
+    ),
+    "a webhook that a rule should have sent": (SENDS, [rule(), moved(0, "draft", "sale", 911, of=("sale.order", 23))]),
+    "one for a record that was made": (
+        SENDS,
+        [rule(states=(), on_create=True), document(0, "draft", of=("sale.order", 23))],
+    ),
+    "one that came for what was rolled back": (
+        SENDS,
+        [rule(), document(-50, "draft", of=("sale.order", 23)), sent(1, 23)],
+    ),
+    "what was expected to follow": (EXPECTING, [webhook("evt_1Qx", 0)]),
+    "a duplicate": ({}, [doubled(5, (12, 0), (13, 3))]),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_the_vectors_are_what_is_told(name: str) -> None:
+    """Deliveries, sends, what was expected, duplicates: the spans that the fold tells bear these ids (7, 77, 107)."""
+    (vector,) = [one for one in VECTORS if one["name"] == name]
+    about, facts = TOLD[name]
+    tenant = replace(FLOW.tenant, uuid=vector["uuid"], environment=vector["environment"])
+    world = World(flow=replace(FLOW, tenant=tenant, **about)).append(facts)
+    world.append([read(source, 400) for source in (*WITNESSES, *SOURCES)])
+    spans = {span.span_id.hex(): span for span in world.spans}
+    assert vector["span_id"] in spans
+    if not vector["model"].startswith("base."):  # those stand in their record's trace
+        assert spans[vector["span_id"]].trace_id.hex() == vector["trace_id"]
+
+
 @pytest.mark.parametrize("number", [0, 1], ids=["hashlib", "server action"])
 @pytest.mark.parametrize("vector", VECTORS, ids=NAMES)
 def test_the_python_programs_of_the_page_agree(number: int, vector: dict[str, str]) -> None:
-    """Ten lines with hashlib, and the server action's own BLAKE2b, give every vector."""
+    """Ten lines with hashlib, and the server action's own BLAKE2b, give every vector (features 77, 99)."""
     assert [program(number)(*call) for call in arguments(vector)] == [vector["trace_id"], vector["span_id"]]
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from exporter.domain import bodies as b
 from exporter.domain import events
-from exporter.domain.events import EVENTS, Event, decode_body, encode_body
+from exporter.domain.contract import EVENTS
+from exporter.domain.events import Event, decode_body, encode_body
 from tests.worlds import PO, Review, Row, at, counted, document, job, moved, posted, trigger
 
 GOOD = counted(15, 0)

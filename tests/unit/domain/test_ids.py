@@ -3,6 +3,7 @@
 from hashlib import blake2b
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,3 +73,25 @@ def test_the_configured_name_is_no_part_of_an_id() -> None:
     """Renaming a tenant, or its database, must not tear its traces apart."""
     renamed = Tenant(name="other", database="other", uuid=TENANT.uuid)
     assert ids.trace_id(TENANT, "m", "1", "1") == ids.trace_id(renamed, "m", "1", "1")
+
+
+@pytest.mark.parametrize(
+    ("header", "is_one"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", True),
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", True),
+        ("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-later", True),
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", False),
+        ("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", False),
+        ("00-00000000000000000000000000000000-b7ad6b7169203331-01", False),
+        ("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", False),
+        ("00-0AF7651916CD43DD8448EB211C80319C-B7AD6B7169203331-01", False),
+        ("", False),
+    ],
+)
+def test_a_traceparent_is_read_as_trace_context_says(header: str, *, is_one: bool) -> None:
+    """Only a valid W3C header is adopted (feature 99)."""
+    found = ids.traceparent(header)
+    assert (found is not None) == is_one
+    if found:
+        assert (found[0].hex(), found[1].hex()) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")

@@ -1,15 +1,20 @@
-"""What each kind of Event carries: one frozen class a kind, with the fields we ask Odoo for and no others.
+"""What Events of Odoo carry: one frozen class a kind, with the fields we ask Odoo for and no others.
 
 Times are aware UTC; over RPC Odoo shows whole seconds (facts/odoo.md section 7), the Event says its precision.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronCounted:
-    """One row of ir.cron as it was read; the only place where success and failure are told apart over RPC."""
+    """One row of ir.cron as it was read; the only place where success and failure are told apart over RPC.
+
+    Versions before 18 do not: `counts` says whether this one counts failures (and keeps rows of runs). `called` says
+    what `lastcall` is of a run: when it began, or on 18 when it was over.
+    """
 
     cron_id: int
     name: str
@@ -24,6 +29,8 @@ class CronCounted:
     nextcall: datetime | None = None
     failure_count: int = 0
     first_failure_date: datetime | None = None
+    counts: bool = True
+    called: Literal["began", "ended"] = "began"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +155,29 @@ class RecordChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """One of several records that share a key."""
+
+    record_id: int
+    created: datetime
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDoubled:
+    """Records of a model share a key that is declared unique and were made within `within` seconds of one another.
+
+    `key` is a digest of it, `shared` its fields and their masked values. Without `records` it is shared no more.
+    """
+
+    model: str
+    key: str
+    shared: str
+    within: float
+    records: tuple[Twin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordVanished:
     """A row we knew as open is no longer there: Odoo deletes restarted reviews, for instance.
 
@@ -161,74 +191,77 @@ class RecordVanished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRead:
-    """How far a Source has been read: everything that happened up to `until` was handed out before this Event."""
+class RuleCounted:
+    """One automation rule as it was read: when it fires, and which webhooks (server action id, name) it then sends.
 
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingSeen:
-    """A detector claims that something is out of line, for the first time or with more examples.
-
-    Attributes:
-        detector: which one (`outlier.duration`); `subject`: the workflow label it speaks of (`base.autovacuum_job`).
-        example: id of the first Run it was seen in (`cron/7#41`); `examples`: further ones.
-        name: readable name of what it is about; `model` and `record_id` lead to it in Odoo.
-        sentence: what is wrong, for a person, with band, ratio and what it was learned from.
-        p: how rarely this happens when nothing is wrong; None for declared limits.
-        observed, low, high: the value and the band it should lie in, in seconds.
-        ratio: observed over the median; `learned_from`: how many Runs the band was learned from.
+    `states` are the values of the tracked state that make it fire when a record gets there (`*`: all), from one of
+    `from_states` (empty: from any) and none of `except_from`; `on_create` says that a new record does. `ours` are the
+    webhooks that are addressed to our intake, `n8n` those to n8n. `unevaluable` says why it cannot be judged from
+    outside whether a record makes it fire; "" if it can.
     """
 
-    detector: str
-    subject: str
-    severity: str
-    example: str
-    since: datetime
-    sentence: str
-    name: str = ""
-    model: str = ""
-    record_id: str = ""
-    examples: tuple[str, ...] = ()
-    p: float | None = None
-    observed: float | None = None
-    low: float | None = None
-    high: float | None = None
-    ratio: float | None = None
-    learned_from: int | None = None
+    rule_id: int
+    name: str
+    model: str
+    trigger: str
+    active: bool = True
+    states: tuple[str, ...] = ()
+    on_create: bool = False
+    from_states: tuple[str, ...] = ()
+    except_from: tuple[str, ...] = ()
+    webhooks: tuple[tuple[int, str], ...] = ()
+    ours: tuple[int, ...] = ()
+    n8n: tuple[int, ...] = ()
+    unevaluable: str = ""
+    last_run: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FindingClosed:
-    """A detector says that its claim no longer holds, and why."""
+class MailChanged:
+    """One outgoing mail.mail without its text and its addresses: a person who was, or was not, told."""
 
-    detector: str
-    subject: str
-    reason: str
+    mail_id: int
+    state: str
+    failure_type: str = ""
+    failure: str = ""
+    model: str | None = None
+    record_id: int | None = None
+    date: datetime | None = None
+    create_date: datetime | None = None
+    recipients: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorsBeat:
-    """The detectors ran: how many series they looked at, how many of them they could judge, and how long it took."""
+class KeyCounted:
+    """The API keys of the user that reads, without anything of them: how many, and when the first of them ends.
 
-    series: int
-    judged: int
-    seconds: float
+    None never ends, as before Odoo 18. Where they cannot be read, `keys` is 0 and the end is what the operator said.
+    """
+
+    keys: int = 0
+    expires_at: datetime | None = None
 
 
-Body = (
-    CronCounted
-    | CronProgress
-    | CronTrigger
-    | JobChanged
-    | MessagePosted
-    | ReviewChanged
-    | FieldChanged
-    | RecordChanged
-    | RecordVanished
-    | SourceRead
-    | FindingSeen
-    | FindingClosed
-    | DetectorsBeat
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SightChanged:
+    """A spot of Odoo that cannot be seen, or can again: a model without a right, a state that is not tracked, no log.
+
+    `why` is what makes, or made, it blind: `no_access | tracking_off | log_off`.
+    """
+
+    spot: str
+    why: str
+    blind: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseChanged:
+    """The database behind a name is not what it was when it answered before.
+
+    `what`: `upgraded` (another version), `moved` (another address), `replaced` (another uuid behind the same address;
+    ids go on with the old one), `neutralized`, `live` (no longer neutralized); `was` and `now` are the two values.
+    """
+
+    what: str
+    was: str
+    now: str
