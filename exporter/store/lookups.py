@@ -1,21 +1,22 @@
 """What the loops read of the store: Events in order, saved state, what is due, what waits to be sent."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from exporter.domain.events import Event, decode_body
 from exporter.domain.runs import Open, Timer
-from exporter.domain.times import from_micros
+from exporter.domain.times import from_micros, micros
 from exporter.store.connecting import Readers
 from exporter.store.encoded import Signal
 from exporter.store.protocols import (
     OutboxRow,
+    OwedRead,
     RunRow,
     Stored,
     SubjectRow,
-    Tombstone,
     TotalRow,
     Unreadable,
 )
@@ -32,12 +33,28 @@ _SUBJECTS = """
 SELECT key, kind, state, open_workflow, open_state, open_since FROM subjects
 WHERE tenant = ? AND key IN (SELECT value FROM json_each(?))
 """
+_LINKS = "SELECT key, subject FROM links WHERE tenant = ? AND key IN (SELECT value FROM json_each(?))"
+_PARKED = """
+SELECT events.seq, events.source, events.key, name, version, at, seen, precision, body
+FROM parked JOIN events ON events.seq = parked.seq
+WHERE parked.tenant = ? AND parked.key IN (SELECT value FROM json_each(?)) AND body IS NOT NULL ORDER BY events.seq
+"""
+# By the tenant's index on the start: few Runs begin within a moment, a Subject may have thousands.
+_NEAR = f"""
+SELECT {RUN_COLUMNS} FROM runs INDEXED BY runs_newest
+WHERE tenant = ? AND started_at BETWEEN ? AND ? AND subject = ? ORDER BY started_at, id
+"""  # noqa: S608 - a constant
 # CROSS keeps the order: from each report to what is due of its Source, not through every Timer there is.
 _DUE = """
 SELECT timers.subject, timers.name, timers.due, timers.source FROM reports CROSS JOIN timers INDEXED BY timers_due
 ON timers.tenant = reports.tenant AND timers.source = reports.source AND timers.due <= reports.read_until
 WHERE reports.tenant = ? ORDER BY timers.due, timers.subject, timers.name LIMIT ?
 """
+_TIMERS = """
+SELECT subject, name, due, source FROM timers
+WHERE tenant = ? AND subject IN (SELECT value FROM json_each(?)) ORDER BY due, subject, name
+"""
+_OWED = "SELECT source, key, seq FROM owed WHERE tenant = ? ORDER BY source, key"
 _PENDING = """
 SELECT id, context, body, at FROM outbox INDEXED BY outbox_order WHERE signal = ? AND id > ? ORDER BY id LIMIT ?
 """
@@ -101,13 +118,19 @@ class Lookups:
         found = self._rows(f"SELECT {RUN_COLUMNS} FROM runs WHERE tenant = ? AND id = ?", (tenant, run_id))  # noqa: S608 - a constant
         return run_row(found[0]) if found else None
 
-    def tombstones(self, tenant: str, subject: str) -> list[Tombstone]:
-        """The Subject's tombstones, newest first."""
-        found: list[tuple[Any, ...]] = self._rows(
-            "SELECT run, until, state FROM tombstones WHERE tenant = ? AND subject = ? ORDER BY until DESC, run DESC",
-            (tenant, subject),
-        )
-        return [Tombstone(run=run, subject=subject, until=from_micros(at), state=state) for run, at, state in found]
+    def runs_near(self, tenant: str, subject: str, began: tuple[datetime, datetime]) -> list[RunRow]:
+        """Runs of the Subject that started between two times (both included), oldest first."""
+        found = self._rows(_NEAR, (tenant, micros(began[0]), micros(began[1]), subject))
+        return [run_row(row) for row in found]
+
+    def links(self, tenant: str, keys: Sequence[str]) -> dict[str, str]:
+        """Link key -> Subject; keys that nobody made yet are absent."""
+        found = self._rows(_LINKS, (tenant, _encode([*keys]).decode()))
+        return {str(key): str(subject) for key, subject in found}
+
+    def parked(self, tenant: str, keys: Sequence[str]) -> list[Stored | Unreadable]:
+        """Events that wait for one of these link keys, in order."""
+        return [_stored(row) for row in self._rows(_PARKED, (tenant, _encode([*keys]).decode()))]
 
     def totals(self, tenant: str) -> list[TotalRow]:
         """Every series of the tenant."""
@@ -117,6 +140,16 @@ class Lookups:
         """Timers due by the mark of their Source (PollReport.read_until), earliest first."""
         found: list[tuple[Any, ...]] = self._rows(_DUE, (tenant, limit))
         return [Timer(subject=subject, name=name, due=from_micros(at), source=src) for subject, name, at, src in found]
+
+    def timers_of(self, tenant: str, subjects: Sequence[str]) -> list[Timer]:
+        """Every Timer that is set for these Subjects, earliest first."""
+        found: list[tuple[Any, ...]] = self._rows(_TIMERS, (tenant, _encode([*subjects]).decode()))
+        return [Timer(subject=subject, name=name, due=from_micros(at), source=src) for subject, name, at, src in found]
+
+    def owed(self, tenant: str) -> list[OwedRead]:
+        """Reads that are owed and not paid yet, by Source and key."""
+        found: list[tuple[Any, ...]] = self._rows(_OWED, (tenant,))
+        return [OwedRead(source=source, key=key, seq=seq) for source, key, seq in found]
 
     def pending(self, signal: Signal, limit: int, after: int = 0) -> list[OutboxRow]:
         """Rows in order of id, across tenants; rows of one context share the same bytes object."""

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Timer
+from exporter.domain.tenants import Tenant
 from exporter.domain.told import Labels, Observation
 from exporter.store.encoded import Encoded, Signal, Total
 
@@ -88,16 +89,6 @@ class RunRow(Struct, frozen=True, kw_only=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tombstone:
-    """What remains of a closed Run for the lateness horizon: which span it was, until when its facts counted."""
-
-    run: str
-    subject: str
-    until: datetime
-    state: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TotalRow:
     """One series of one metric, absolute: telemetry/metrics.py decides what `state` holds."""
 
@@ -130,10 +121,15 @@ class OutboxRow(Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwedRead:
-    """A read somebody owes: wakes the poll of `source` for `key`."""
+    """A read of `key` that a Source owes, because something said that it changed; asked for before its time.
+
+    `seq` is the offset of the Commit that owed it last, which the store gives: who pays says which one he means, so
+    that what was owed again while he read stays owed.
+    """
 
     source: str
     key: str
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +147,11 @@ class Commit:
     """Everything one fold step changes: all of it is written or nothing.
 
     Refused with Fenced when the tenant's offset of `consumer` is not `expected_offset`. It never appends Events.
+
+    Attributes:
+        links: link key -> Subject, as facts made them; of two Subjects of one name the first by name stays.
+        parked: (link key, seq) of Events that have no Subject before the link is made.
+        released: link keys whose parked Events were folded now.
     """
 
     tenant: str
@@ -162,9 +163,9 @@ class Commit:
     runs: Sequence[RunRow] = ()
     links: Mapping[str, str] | None = None
     parked: Sequence[tuple[str, int]] = ()
+    released: Sequence[str] = ()
     timers: Sequence[Timer] = ()
     cleared: Sequence[tuple[str, str]] = ()
-    tombstones: Sequence[Tombstone] = ()
     totals: Sequence[Total] = ()
     observations: Sequence[Observation | ObservationRow] = ()
     outbox: Sequence[Encoded] = ()
@@ -181,10 +182,15 @@ class Inbox(Protocol):
         events: Sequence[Event],
         marks: Mapping[tuple[str, str], str | None] | None = None,
         report: PollReport | None = None,
+        *,
+        paid: Sequence[OwedRead] = (),
+        within: float | None = None,
     ) -> Appended:
         """Make Events, mark changes ((source, key) -> mark, None deletes) and the report durable in one transaction.
 
-        Returns after the fsync. Raises StoreFull, StoreBroken.
+        `paid` were owed, as `Ledger.owed` said before the poll began. Returns after the fsync; `within` so many
+        seconds, else StoreError says that it may still be written, and that a repeat changes nothing. Raises StoreFull,
+        StoreBroken.
         """
 
     def marks(self, tenant: str, source: str) -> dict[str, str]:
@@ -206,14 +212,26 @@ class Ledger(Protocol):
     def run(self, tenant: str, run_id: str) -> RunRow | None:
         """A closed Run by id, for late facts and corrections."""
 
-    def tombstones(self, tenant: str, subject: str) -> list[Tombstone]:
-        """The Subject's tombstones, newest first."""
+    def runs_near(self, tenant: str, subject: str, began: tuple[datetime, datetime]) -> list[RunRow]:
+        """Runs of the Subject that started between two times (both included), oldest first."""
+
+    def links(self, tenant: str, keys: Sequence[str]) -> dict[str, str]:
+        """Link key -> Subject; keys that nobody made yet are absent."""
+
+    def parked(self, tenant: str, keys: Sequence[str]) -> list[Stored | Unreadable]:
+        """Events that wait for one of these link keys, in order."""
 
     def totals(self, tenant: str) -> list[TotalRow]:
         """Every series of the tenant."""
 
     def due(self, tenant: str, limit: int) -> list[Timer]:
         """Timers due at or before their Source's mark (the last PollReport.read_until), earliest first."""
+
+    def timers_of(self, tenant: str, subjects: Sequence[str]) -> list[Timer]:
+        """Every Timer that is set for these Subjects, earliest first."""
+
+    def owed(self, tenant: str) -> list[OwedRead]:
+        """Reads that are owed and not paid yet, by Source and key."""
 
     def commit(self, commit: Commit) -> None:
         """Write it whole. Raises Fenced, StoreFull, StoreBroken."""
@@ -262,6 +280,9 @@ class Reader(Protocol):
     def totals(self, tenant: str) -> list[TotalRow]:
         """Every series of the tenant."""
 
+    def dropped(self, tenant: str) -> dict[str, int]:
+        """Rows that housekeeping ever dropped of a tenant, by what they were."""
+
     def reports(self, tenant: str) -> list[tuple[PollReport, datetime | None]]:
         """The last report of each Source, `read_until` kept and `refused` added up; when it last succeeded."""
 
@@ -274,8 +295,8 @@ class Reader(Protocol):
     def lag(self, tenant: str, consumer: str) -> tuple[int, datetime | None]:
         """Events not folded yet, and when the oldest of them was seen."""
 
-    def first_start(self, tenant: str) -> datetime | None:
-        """When the tenant was first read: what ended before is history. None while it was never connected."""
+    def tenant(self, name: str) -> Tenant | None:
+        """Who a tenant is, and since when it is read: what ended before is history. None: it never answered."""
 
     def series(self, tenant: str) -> list[str]:
         """The names of every series that has a number, in order."""

@@ -1,6 +1,6 @@
 """The Reader: what web, CLI and detectors may see of a store that another process may be writing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from heapq import merge
 from itertools import islice
@@ -12,9 +12,11 @@ import msgspec
 from exporter.domain.tenants import Tenant
 from exporter.domain.times import SECOND, from_micros, micros
 from exporter.errors import StoreError
+from exporter.store import review
 from exporter.store.connecting import Readers
 from exporter.store.encoded import Signal
 from exporter.store.protocols import ObservationRow, PollReport, RunRow, TotalRow
+from exporter.store.review import SetAside
 from exporter.store.rows import RUN_COLUMNS, run_row, total_rows
 
 _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -126,6 +128,12 @@ class SqliteReader:
         found: list[tuple[Any, ...]] = self._rows(_OPEN, (tenant,))
         return [(kind, workflow, state, n, from_micros(since)) for kind, workflow, state, n, since in found]
 
+    def dropped(self, tenant: str) -> dict[str, int]:
+        """Rows that housekeeping ever dropped of a tenant, by what they were."""
+        sql = "SELECT substr(name, 9), value FROM counters WHERE tenant = ? AND name LIKE 'dropped/%'"
+        found: list[tuple[Any, ...]] = self._rows(sql, (tenant,))
+        return dict(found)
+
     def totals(self, tenant: str) -> list[TotalRow]:
         """Every series of the tenant."""
         return total_rows(self._rows, tenant)
@@ -149,10 +157,18 @@ class SqliteReader:
         """Events not folded yet, and when the oldest of them was seen."""
         return self._number(_LAG, tenant, consumer), self._time(_LAGGING, tenant, consumer)
 
-    def first_start(self, tenant: str) -> datetime | None:
-        """When the tenant was first read: what ended before is history. None while it was never connected."""
-        found = self._rows(_TENANT, (tenant,))
-        return _decode_tenant(str(found[0][0])).first_start if found else None
+    def set_aside(self, limit: int) -> Sequence[SetAside]:
+        """The newest rows that were set aside: requests of senders, Events, rows of the outbox."""
+        return review.listed(self._readers, limit)
+
+    def aside(self, number: int) -> SetAside | None:
+        """One of them."""
+        return review.one(self._readers, number)
+
+    def tenant(self, name: str) -> Tenant | None:
+        """Who a tenant is, and since when it is read: what ended before is history. None: it never answered."""
+        found = self._rows(_TENANT, (name,))
+        return _decode_tenant(str(found[0][0])) if found else None
 
     def series(self, tenant: str) -> list[str]:
         """The names of every series that has a number, in order."""

@@ -4,6 +4,7 @@ Every table is keyed by tenant, but for two that cannot be: `sent` counts answer
 tenants are mixed, and `meta` is about the file. Times are integer microseconds since 1970.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -52,9 +53,6 @@ CREATE TABLE timers(
   tenant TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL, due INTEGER NOT NULL, source TEXT NOT NULL,
   UNIQUE(tenant, subject, name)) STRICT;
 CREATE INDEX timers_due ON timers(tenant, source, due);
-CREATE TABLE tombstones(
-  tenant TEXT NOT NULL, subject TEXT NOT NULL, run TEXT NOT NULL, until INTEGER NOT NULL, state BLOB NOT NULL,
-  UNIQUE(tenant, subject, run)) STRICT;
 CREATE TABLE totals(
   tenant TEXT NOT NULL, name TEXT NOT NULL, labels TEXT NOT NULL, state BLOB NOT NULL,
   UNIQUE(tenant, name, labels)) STRICT;
@@ -72,7 +70,10 @@ CREATE INDEX outbox_order ON outbox(signal, id);
 -- outcome: put | accepted | rejected | pruned; what waits is put less the others.
 CREATE TABLE sent(
   signal TEXT NOT NULL, outcome TEXT NOT NULL, rows INTEGER NOT NULL, UNIQUE(signal, outcome)) STRICT;
-CREATE TABLE owed(tenant TEXT NOT NULL, source TEXT NOT NULL, key TEXT NOT NULL, UNIQUE(tenant, source, key)) STRICT;
+-- seq: the offset of the Commit that owed it last; only a poll that began later pays it.
+CREATE TABLE owed(
+  tenant TEXT NOT NULL, source TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL,
+  UNIQUE(tenant, source, key)) STRICT;
 CREATE TABLE quarantine(
   id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, origin TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL,
   head TEXT NOT NULL, body BLOB) STRICT;
@@ -81,7 +82,14 @@ CREATE TABLE counters(
   tenant TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL, UNIQUE(tenant, name)) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST,)  # the step at i takes a file of version i to i + 1; steps only add
+# touched: the offset of the Commit that wrote the Subject last; what nothing can come to any more is forgotten.
+SECOND = """
+ALTER TABLE subjects ADD COLUMN touched INTEGER NOT NULL DEFAULT 0;
+UPDATE subjects SET touched = (SELECT coalesce(max(seq), 0) FROM events);
+CREATE INDEX links_subject ON links(tenant, subject);
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)  # the step at i takes a file of version i to i + 1; steps only add
 
 
 def version(connection: apsw.Connection) -> int:
@@ -119,6 +127,9 @@ def migrate(connection: apsw.Connection, path: Path) -> None:
             )
             connection.pragma("user_version", len(MIGRATIONS))
     require_current(connection, path)
+    if not connection.pragma("auto_vacuum"):  # a file of version 1: only this lets its free pages go back to the disk
+        with suppress(apsw.FullError):
+            connection.execute("VACUUM")
 
 
 def _copy(connection: apsw.Connection, copy: Path) -> None:

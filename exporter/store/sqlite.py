@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import apsw
 
 from exporter.domain.events import Event
 from exporter.store.connecting import Readers, explained, open_writing
 from exporter.store.encoded import Signal
+from exporter.store.keeping import SqliteUpkeep
 from exporter.store.locking import FileLock
 from exporter.store.lookups import Lookups
-from exporter.store.protocols import Appended, Commit, PollReport
+from exporter.store.protocols import Appended, Commit, OwedRead, PollReport
+from exporter.store.review import SqliteReview
 from exporter.store.settling import PRUNED_AT_ONCE, pruning, settling
 from exporter.store.writer import Writer
-from exporter.store.writing import appending, committing
+from exporter.store.writing import Work, appending, committing
 
+T = TypeVar("T")
 DEADLINE = 30.0  # seconds a caller waits for its fsync
 
 
@@ -33,7 +37,7 @@ class SqliteStore(Lookups):
             StoreError: another process writes it, or a newer program made it. StoreFull, StoreBroken.
         """
         self._lock = FileLock(path)
-        self._readers = Readers(path)
+        self.readers = self._readers = Readers(path)
         super().__init__(self._readers)
         try:
             self._writer = Writer(open_writing(path, max_bytes), path, deadline)
@@ -42,6 +46,9 @@ class SqliteStore(Lookups):
             if isinstance(error, apsw.Error):
                 raise explained(error, path) from error
             raise
+        self.upkeep = SqliteUpkeep(self._writer, self._readers, path)
+        self.review = SqliteReview(self._writer, self._readers)
+        self._path = path
 
     def append(
         self,
@@ -49,9 +56,17 @@ class SqliteStore(Lookups):
         events: Sequence[Event],
         marks: Mapping[tuple[str, str], str | None] | None = None,
         report: PollReport | None = None,
+        *,
+        paid: Sequence[OwedRead] = (),
+        within: float | None = None,
     ) -> Appended:
-        """Make Events, mark changes and the report durable in one transaction; raises as Writer.do."""
-        return self._writer.do(appending(tenant, events, marks or {}, report))
+        """Make Events, mark changes, the report and what it pays durable in one transaction; raises as Writer.do.
+
+        What brings no Events is always taken: a report says that there is no room.
+        """
+        if events:
+            self.upkeep.require_room()
+        return self._writer.do(appending(tenant, events, marks or {}, report, paid=paid), within)
 
     def commit(self, commit: Commit) -> None:
         """Write it whole; raises Fenced, and as Writer.do."""
@@ -74,6 +89,10 @@ class SqliteStore(Lookups):
             last = self._writer.do(pruning(signal, keep))
             dropped += last
         return dropped
+
+    def write(self, work: Work[T]) -> T:
+        """One piece of work of the store's own, in a transaction; raises as Writer.do."""
+        return self._writer.do(work)
 
     def close(self) -> None:
         """Finish what is queued, fold the WAL into the file, let go of it. Does nothing the second time."""

@@ -46,6 +46,7 @@ EVENT = Statement(
     9,
     "ON CONFLICT(tenant, source, key) DO NOTHING",
 )
+STRIPPED_EVENT = Statement("INSERT INTO events(tenant, source, key, name, version, at, seen, precision, seq) VALUES", 9)
 MARK = Statement("INSERT INTO marks VALUES", 4, "ON CONFLICT(tenant, source, key) DO UPDATE SET mark = excluded.mark")
 UNMARK = Statement("DELETE FROM marks WHERE (tenant, source, key) IN (VALUES", 3, ")")
 REPORT = Statement(
@@ -65,8 +66,8 @@ OFFSET = Statement("INSERT INTO offsets VALUES", 3, "ON CONFLICT(tenant, consume
 FORGET = Statement("DELETE FROM subjects WHERE (tenant, key) IN (VALUES", 2, ")")
 SUBJECT = Statement(
     "INSERT INTO subjects VALUES",
-    7,
-    "ON CONFLICT(tenant, key) DO UPDATE SET kind = excluded.kind, state = excluded.state,"
+    8,
+    "ON CONFLICT(tenant, key) DO UPDATE SET kind = excluded.kind, state = excluded.state, touched = excluded.touched,"
     " open_workflow = excluded.open_workflow, open_state = excluded.open_state, open_since = excluded.open_since",
 )
 RUN = Statement(
@@ -76,18 +77,17 @@ RUN = Statement(
     " subject = excluded.subject, trace_id = excluded.trace_id, started_at = excluded.started_at,"
     " ended_at = excluded.ended_at, result = excluded.result, origin = excluded.origin, body = excluded.body",
 )
-LINK = Statement("INSERT INTO links VALUES", 3, "ON CONFLICT(tenant, key) DO UPDATE SET subject = excluded.subject")
+# Two records of one name: the link leads to the same of them in whatever order they came.
+LINK = Statement(
+    "INSERT INTO links VALUES", 3, "ON CONFLICT(tenant, key) DO UPDATE SET subject = min(subject, excluded.subject)"
+)
 PARK = Statement("INSERT INTO parked VALUES", 3, "ON CONFLICT(tenant, key, seq) DO NOTHING")
+RELEASE = Statement("DELETE FROM parked WHERE (tenant, key) IN (VALUES", 2, ")")
 CLEAR = Statement("DELETE FROM timers WHERE (tenant, subject, name) IN (VALUES", 3, ")")
 TIMER = Statement(
     "INSERT INTO timers VALUES",
     5,
     "ON CONFLICT(tenant, subject, name) DO UPDATE SET due = excluded.due, source = excluded.source",
-)
-TOMBSTONE = Statement(
-    "INSERT INTO tombstones VALUES",
-    5,
-    "ON CONFLICT(tenant, subject, run) DO UPDATE SET until = excluded.until, state = excluded.state",
 )
 TOTAL = Statement(
     "INSERT INTO totals VALUES", 4, "ON CONFLICT(tenant, name, labels) DO UPDATE SET state = excluded.state"
@@ -99,5 +99,6 @@ OBSERVATION = Statement(
 )
 CONTEXT = Statement("INSERT INTO contexts VALUES", 3, "ON CONFLICT(id) DO NOTHING")
 OUTBOX = Statement("INSERT INTO outbox(tenant, signal, context, at, body) VALUES", 5)
-OWED = Statement("INSERT INTO owed VALUES", 3, "ON CONFLICT(tenant, source, key) DO NOTHING")
+OWED = Statement("INSERT INTO owed VALUES", 4, "ON CONFLICT(tenant, source, key) DO UPDATE SET seq = excluded.seq")
+PAY = Statement("DELETE FROM owed WHERE (tenant, source, key, seq) IN (VALUES", 4, ")")
 QUARANTINE = Statement("INSERT INTO quarantine(tenant, origin, key, reason, head) VALUES", 5)

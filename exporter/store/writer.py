@@ -9,16 +9,19 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, TypeVar
 
 import apsw
 
 from exporter.errors import StoreBroken, StoreError, StoreFull
-from exporter.store.connecting import WAL_PAGES, explained
+from exporter.store.connecting import BUSY_MS, WAL_PAGES, explained, is_full, no_room
 from exporter.store.writing import Work
 
 T = TypeVar("T")
 GROUPED = 256  # requests in one transaction
+LOG_MOST = 4 * WAL_PAGES  # readers that overlap keep the WAL from beginning anew: beyond this they are waited for
+READERS_MS, PATIENCE = 300, 10.0  # so long, and not again within so many seconds (a backup reads for longer)
 WAITING = 10_000  # requests queued before more are refused
 # What is wrong with a request alone. Everything else (I/O, corruption, a fault of ours) stops the writer.
 REFUSABLE = (
@@ -52,12 +55,13 @@ class Writer:
         self._closed = False
         self._broken = ""
         self._wal_pages = 0
+        self._patient = 0.0
         connection.set_wal_hook(self._committed)
         self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
         self._thread.start()
 
-    def do(self, work: Work[T]) -> T:
-        """Run the work in the next transaction and return its result after the fsync.
+    def do(self, work: Work[T], within: float | None = None) -> T:
+        """Run the work in the next transaction and return its result after the fsync, `within` so many seconds.
 
         Raises:
             Fenced: as the work did; StoreError: the request itself is wrong, or the deadline passed.
@@ -66,9 +70,9 @@ class Writer:
         request = Request(work)
         self._enqueue(request)
         try:
-            result: T = request.answer.result(self._deadline)
+            result: T = request.answer.result(within or self._deadline)
         except TimeoutError:
-            raise self._late(request) from None
+            raise self._late(request, within or self._deadline) from None
         return result
 
     def close(self) -> None:
@@ -88,11 +92,11 @@ class Writer:
                 raise StoreFull(f"{WAITING} requests already wait for {self._path}: try again in a second.")
             self._queue.put(request)
 
-    def _late(self, request: Request) -> StoreError:
+    def _late(self, request: Request, deadline: float) -> StoreError:
         if request.answer.cancel():
-            return StoreError(f"{self._path} was busy for {self._deadline} s: nothing was written, try again.")
+            return StoreError(f"{self._path} was busy for {deadline} s: nothing was written, try again.")
         return StoreError(
-            f"{self._path} did not answer within {self._deadline} s: it may still be written; "
+            f"{self._path} did not answer within {deadline} s: it may still be written; "
             "try again, a repeat changes nothing."
         )
 
@@ -104,7 +108,7 @@ class Writer:
             if live:
                 self._answer(live)
             if self._wal_pages >= WAL_PAGES:
-                self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._fold_in()
         self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._connection.close(force=True)
 
@@ -130,18 +134,17 @@ class Writer:
         """Write a batch and tell everybody in it; without room, one by one, so that the small still fit."""
         try:
             outcomes = self._transaction(batch)
-        except apsw.FullError as error:
-            self._roll_back()
-            if len(batch) > 1:
+        except Exception as error:  # noqa: BLE001 - whatever it is, an answer now would be a lie
+            full = is_full(error, self._connection)
+            if full and len(batch) > 1:
+                self._roll_back()
                 for request in batch:
                     self._answer([request])
                 return
-            outcomes = [explained(error, self._path)]
-        except Exception as error:  # noqa: BLE001 - whatever it is, an answer now would be a lie
             # A failed fsync is not retryable: the kernel may have dropped the pages (fsyncgate).
-            self._broken = self._broken or str(explained(error, self._path))
+            self._broken = self._broken or ("" if full else str(explained(error, self._path)))
             self._roll_back()
-            outcomes = [StoreBroken(self._broken) for _ in batch]
+            outcomes = [StoreBroken(self._broken) if self._broken else no_room(self._path) for _ in batch]
         for request, outcome in zip(batch, outcomes, strict=True):
             _tell(request, outcome)
 
@@ -171,18 +174,34 @@ class Writer:
             except apsw.Error as error:
                 self._broken = self._broken or str(explained(error, self._path))
 
-    def _checkpoint(self, mode: int) -> None:
-        """Fold the WAL into the file, after the answers: nobody waits for it, and all it moves is already durable."""
+    def _fold_in(self) -> None:
+        """Fold the WAL into the file; one that grew although that was done waits for readers to let it begin anew."""
+        if self._wal_pages < LOG_MOST or monotonic() < self._patient:
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+            return
+        self._connection.set_busy_timeout(READERS_MS)
+        if not self._checkpoint(apsw.SQLITE_CHECKPOINT_RESTART):
+            self._patient = monotonic() + PATIENCE
+        self._connection.set_busy_timeout(BUSY_MS)
+
+    def _checkpoint(self, mode: int) -> bool:
+        """Fold the WAL into the file, after the answers: nobody waits for it, and all it moves is already durable.
+
+        False if not all could be done: it stays in the WAL until no reader is in the way, or there is room.
+        """
         self._wal_pages = 0
         if self._broken:
-            return
+            return False
         try:
             self._connection.wal_checkpoint(mode=mode)
-        except (apsw.FullError, apsw.BusyError):
-            return  # it stays in the WAL until there is room, or no reader in the way
+        except apsw.BusyError:
+            return False
         except apsw.Error as error:
-            # Trying again after a failed fsync could throw away the WAL for pages that never reached the disk.
-            self._broken = str(explained(error, self._path))
+            if not is_full(error, self._connection):
+                # Trying again after a failed fsync could throw away the WAL for pages that never reached the disk.
+                self._broken = str(explained(error, self._path))
+            return False
+        return True
 
 
 def _refusal(error: Exception) -> StoreError:

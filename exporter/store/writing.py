@@ -8,12 +8,13 @@ from typing import TypeVar
 import apsw
 import msgspec
 
-from exporter.domain.events import EVENTS, Event, encode_body
+from exporter.domain.contract import EVENTS
+from exporter.domain.events import Event, encode_body
 from exporter.domain.times import SECOND, micros
 from exporter.errors import Fenced
 from exporter.store import statements as st
 from exporter.store.connecting import Row
-from exporter.store.protocols import Appended, Commit, PollReport
+from exporter.store.protocols import Appended, Commit, OwedRead, PollReport
 from exporter.store.statements import Statement, execute
 
 T = TypeVar("T")
@@ -55,12 +56,15 @@ def appending(
     events: Sequence[Event],
     marks: Mapping[tuple[str, str], str | None],
     report: PollReport | None,
+    *,
+    paid: Sequence[OwedRead] = (),
 ) -> Work[Appended]:
-    """What makes Events, marks and the report durable; tells how many Events were new."""
+    """What makes Events, marks, the report and what it pays durable; tells how many Events were new."""
     rows = _event_rows(tenant, events)
     kept: list[Row] = [(tenant, *at, mark) for at, mark in marks.items() if mark is not None]
     dropped: list[Row] = [(tenant, *at) for at, mark in marks.items() if mark is None]
     reports = _report_rows(tenant, report)
+    settled: list[Row] = [(tenant, one.source, one.key, one.seq) for one in paid]
 
     def work(connection: apsw.Connection) -> Appended:
         before = connection.total_changes()
@@ -70,6 +74,7 @@ def appending(
         execute(connection, st.MARK, kept)
         execute(connection, st.UNMARK, dropped)
         execute(connection, st.REPORT, reports)
+        execute(connection, st.PAY, settled)
         return Appended(appended=new, repeated=len(rows) - new)
 
     return work
@@ -79,6 +84,7 @@ def _subject_rows(commit: Commit) -> list[Row]:
     return [
         (commit.tenant, row.key, row.kind, row.state)
         + ((row.open.workflow, row.open.state, micros(row.open.since)) if row.open else (None, None, None))
+        + (commit.offset,)
         for row in sorted(commit.subjects, key=lambda row: row.key)  # sorted keys touch fewer pages
     ]
 
@@ -100,10 +106,6 @@ def _run_rows(commit: Commit) -> list[Row]:
         )
         for run in commit.runs
     ]
-
-
-def _tombstone_rows(commit: Commit) -> list[Row]:
-    return [(commit.tenant, row.subject, row.run, micros(row.until), row.state) for row in commit.tombstones]
 
 
 def _total_rows(commit: Commit) -> list[Row]:
@@ -138,16 +140,16 @@ def _plan(commit: Commit) -> list[tuple[Statement, list[Row]]]:
         (st.FORGET, [(tenant, key) for key in commit.forgotten]),
         (st.SUBJECT, _subject_rows(commit)),
         (st.LINK, [(tenant, key, subject) for key, subject in (commit.links or {}).items()]),
+        (st.RELEASE, [(tenant, key) for key in commit.released]),
         (st.PARK, [(tenant, key, seq) for key, seq in commit.parked]),
         (st.CLEAR, [(tenant, subject, name) for subject, name in commit.cleared]),
         (st.TIMER, [(tenant, row.subject, row.name, micros(row.due), row.source) for row in commit.timers]),
-        (st.TOMBSTONE, _tombstone_rows(commit)),
         (st.TOTAL, _total_rows(commit)),
         (st.OBSERVATION, _observation_rows(commit)),
         (st.CONTEXT, [(number, tenant, context) for context, number in contexts.items()]),
         (st.OUTBOX, _outbox_rows(commit, contexts)),
         (st.SENT, _put_rows(commit)),
-        (st.OWED, [(tenant, row.source, row.key) for row in commit.owed]),
+        (st.OWED, [(tenant, row.source, row.key, commit.offset) for row in commit.owed]),
         (st.QUARANTINE, [(tenant, row.origin, row.key, row.reason, row.head) for row in commit.quarantine]),
         (st.COUNT, [(tenant, name, number) for name, number in counted.items() if number]),
     ]

@@ -31,7 +31,6 @@ from exporter.store.protocols import (
     RunRow,
     Stored,
     SubjectRow,
-    Tombstone,
     TotalRow,
 )
 
@@ -106,10 +105,9 @@ def full(tenant: str, expected: int, offset: int, **changes: Any) -> Commit:
             ),
         ),
         runs=(run(1),),
-        links={"mail/5": "job/1"},
-        parked=(("mail/6", 1),),
+        links={"sale.order:S00005": "record/sale.order/5"},
+        parked=(("cron:Nightly", 1),),
         timers=(Timer(subject="cron/7", name="late", due=later(60), source="odoo/crons"),),
-        tombstones=(Tombstone(run="cron/7#1", subject="cron/7", until=later(9), state=b"t"),),
         totals=(TotalRow(name="odoo_cron_runs_total", labels=(("odoo_database", tenant),), state=b"1"),),
         observations=(ObservationRow(series="cron.duration/7", run="cron/7#1", at=T0, value=1.5),),
         outbox=(
@@ -209,7 +207,7 @@ def _everything(place: Place, store: Store, tenant: str) -> tuple[Any, ...]:
         store.offset(tenant, FOLD),
         store.subjects(tenant, ["cron/7", "job/1"]),
         store.run(tenant, "cron/7#1"),
-        store.tombstones(tenant, "cron/7"),
+        store.links(tenant, ["sale.order:S00005"]),
         store.totals(tenant),
         store.pending("traces", 10),
         store.pending("logs", 10),
@@ -233,11 +231,11 @@ def a_commit_is_written_whole(place: Place) -> None:
         4,
         {row.key: row for row in commit.subjects},
         commit.runs[0],
-        list(commit.tombstones),
+        commit.links,
         list(commit.totals),
     )
     assert (store.offset(B, FOLD), store.subjects(B, ["cron/7"]), store.run(B, "cron/7#1")) == (0, {}, None)
-    assert (store.tombstones(B, "cron/7"), store.totals(B)) == ([], [])
+    assert (store.links(B, ["sale.order:S00005"]), store.totals(B)) == ({}, [])
     store.close()
 
 
@@ -328,12 +326,95 @@ def timers_wait_for_their_source(place: Place) -> None:
     store.close()
 
 
-def tombstones_come_newest_first(place: Place) -> None:
-    """The tombstones of one Subject, newest first."""
+def timers_of_subjects_are_known(place: Place) -> None:
+    """Every Timer of some Subjects, whether due or not, earliest first, of one tenant."""
     store = place.open()
-    stones = [Tombstone(run=f"s#{n}", subject="s", until=later(n), state=b"") for n in (2, 3, 1)]
-    store.commit(full(A, 0, 1, tombstones=[*stones, Tombstone(run="o#1", subject="o", until=T0, state=b"")]))
-    assert [stone.run for stone in store.tombstones(A, "s")] == ["s#3", "s#2", "s#1"]
+    timers = [
+        Timer(subject="cron/7", name="late", due=later(60), source="odoo/crons"),
+        Timer(subject="cron/8", name="late", due=later(30), source="odoo/crons"),
+        Timer(subject="cron/9", name="late", due=later(10), source="odoo/dark"),
+    ]
+    store.commit(full(A, 0, 1, timers=timers))
+    assert store.timers_of(A, ["cron/7", "cron/8", "cron/1"]) == [timers[1], timers[0]]
+    assert store.timers_of(B, ["cron/7"]) == store.timers_of(A, []) == []
+    store.close()
+
+
+def owed_reads_are_paid_by_polls(place: Place) -> None:
+    """What a Commit owes is owed, across a restart, until a poll's transaction pays it; of one tenant (feature 30)."""
+    store = place.open()
+    for tenant in (A, B):
+        store.commit(full(tenant, 0, 4, owed=[OwedRead(source="odoo/jobs", key="5"), OwedRead(source="a/b", key="5")]))
+    store.close()
+    store = place.open()
+    owed = store.owed(A)
+    assert owed == [OwedRead(source="a/b", key="5", seq=4), OwedRead(source="odoo/jobs", key="5", seq=4)]
+    store.append(A, [progress(1)], {("odoo/jobs", "low"): "9"}, paid=owed[1:])
+    assert (store.owed(A), store.owed(B), len(keys(store, A))) == (owed[:1], owed, 1)
+    store.append(A, [], paid=owed)
+    assert store.owed(A) == []
+    store.close()
+
+
+def what_is_owed_again_during_a_poll_stays_owed(place: Place) -> None:
+    """A poll pays what was owed when it began: a change that is announced meanwhile may be one it did not see."""
+    store = place.open()
+    jobs = OwedRead(source="odoo/jobs", key="5")
+    store.commit(full(A, 0, 4, owed=[jobs]))
+    before = store.owed(A)
+    store.commit(full(A, 4, 9, owed=[jobs]))
+    store.append(A, [], paid=before)
+    assert store.owed(A) == [replace(jobs, seq=9)]
+    store.close()
+
+
+def a_poll_that_is_not_stored_pays_nothing(place: Place) -> None:
+    """Events, marks and payment are one transaction."""
+    store = place.open()
+    store.commit(full(A, 0, 4))
+    wrong: Any = {("odoo/crons", "low"): b"not text"}
+    with pytest.raises(StoreError, match="nothing"):
+        store.append(A, [progress(1)], wrong, paid=store.owed(A))
+    assert len(store.owed(A)) == 1
+    store.close()
+
+
+def runs_are_found_by_their_start(place: Place) -> None:
+    """The Runs of one Subject that started between two times, oldest first, of one tenant."""
+    store = place.open()
+    runs = [run(n, started_at=later(n)) for n in (5, 2, 3, 9)] + [run(4, subject="cron/8", id="cron/8#4")]
+    store.commit(full(A, 0, 1, runs=runs))
+    assert [row.id for row in store.runs_near(A, "cron/7", (later(2), later(5)))] == [
+        "cron/7#2",
+        "cron/7#3",
+        "cron/7#5",
+    ]
+    assert store.runs_near(B, "cron/7", (T0, later(99))) == []
+    store.close()
+
+
+def parked_events_come_back_until_they_are_released(place: Place) -> None:
+    """Events parked under a link key are given in order for that key and tenant alone, until a Commit releases it."""
+    store = place.open()
+    for tenant in (A, B):
+        store.append(tenant, [progress(number) for number in range(5)])
+    seqs = [one.seq for one in store.read(A, 0, 10) if isinstance(one, Stored)]
+    store.commit(full(A, 0, seqs[3], parked=[("cron:x", seqs[2]), ("cron:x", seqs[0]), ("cron:y", seqs[1])]))
+    assert [one.seq for one in store.parked(A, ["cron:x", "cron:z"])] == [seqs[0], seqs[2]]
+    assert store.parked(B, ["cron:x"]) == []
+    store.commit(full(A, seqs[3], seqs[4], parked=(), released=["cron:x"]))
+    assert store.parked(A, ["cron:x"]) == []
+    assert [one.seq for one in store.parked(A, ["cron:y"])] == [seqs[1]]
+    store.close()
+
+
+def a_name_leads_to_the_same_subject_in_any_order(place: Place) -> None:
+    """Of two Subjects that bear one name the first by name stays linked, whichever came first."""
+    store = place.open()
+    store.commit(full(A, 0, 1, links={":S1": "record/sale.order/2"}))
+    store.commit(full(A, 1, 2, links={":S1": "record/sale.order/1"}))
+    store.commit(full(A, 2, 3, links={":S1": "record/sale.order/3"}))
+    assert store.links(A, [":S1", ":S2"]) == {":S1": "record/sale.order/1"}
     store.close()
 
 
@@ -483,13 +564,15 @@ def the_reader_names_series(place: Place) -> None:
     store.close()
 
 
-def the_reader_knows_the_first_start(place: Place) -> None:
-    """first_start() is what was remembered when the tenant was first connected, also after a later start."""
+def the_reader_knows_the_tenant(place: Place) -> None:
+    """tenant() is what was remembered when the tenant was first connected, also after a later start."""
     store = place.open()
     store.append(B, [progress(1)])
     for days in (0, 5):
         remember(store, Tenant(name=A, database="acme", uuid="u"), StepClock(later(days * 86_400)))
-    assert (place.read().first_start(A), place.read().first_start(B)) == (T0, None)
+    known = place.read().tenant(A)
+    assert known is not None
+    assert (known.database, known.first_start, place.read().tenant(B)) == ("acme", T0, None)
     store.close()
 
 
@@ -535,7 +618,13 @@ CHECKS: tuple[Check, ...] = (
     a_commit_is_fenced,
     state_is_replaced_and_forgotten,
     timers_wait_for_their_source,
-    tombstones_come_newest_first,
+    timers_of_subjects_are_known,
+    owed_reads_are_paid_by_polls,
+    what_is_owed_again_during_a_poll_stays_owed,
+    a_poll_that_is_not_stored_pays_nothing,
+    runs_are_found_by_their_start,
+    parked_events_come_back_until_they_are_released,
+    a_name_leads_to_the_same_subject_in_any_order,
     the_outbox_keeps_order_across_tenants,
     settling_counts_what_the_server_said,
     pruning_drops_the_oldest_and_counts,
@@ -545,6 +634,6 @@ CHECKS: tuple[Check, ...] = (
     observations_are_the_newest_in_time_order,
     observations_are_paged,
     the_reader_names_series,
-    the_reader_knows_the_first_start,
+    the_reader_knows_the_tenant,
     many_threads_share_the_writer,
 )

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from exporter.domain.events import Event
 from exporter.domain.runs import Timer
@@ -12,12 +13,12 @@ from exporter.store.protocols import (
     Commit,
     ObservationRow,
     OutboxRow,
+    OwedRead,
     PollReport,
     Quarantined,
     RunRow,
     Stored,
     SubjectRow,
-    Tombstone,
     TotalRow,
     Unreadable,
 )
@@ -45,6 +46,9 @@ class MemoryLedger:
     observations: list[ObservationRow] = field(default_factory=list)
     outbox: list[OutboxRow] = field(default_factory=list)
     quarantine: list[Quarantined] = field(default_factory=list)
+    linked: dict[tuple[str, str], str] = field(default_factory=dict)
+    waiting: set[tuple[str, str, int]] = field(default_factory=set)
+    owing: dict[tuple[str, str, str], OwedRead] = field(default_factory=dict)
     commits: Counter[str] = field(default_factory=Counter)
     reads: Counter[str] = field(default_factory=Counter)
     _seen: set[tuple[str, str, str]] = field(default_factory=set)
@@ -55,6 +59,8 @@ class MemoryLedger:
         events: Sequence[Event],
         marks: Mapping[tuple[str, str], str | None] | None = None,
         report: PollReport | None = None,
+        *,
+        paid: Sequence[OwedRead] = (),
     ) -> Appended:
         """See Inbox."""
         fresh = {(tenant, e.source, e.key): e for e in events if (tenant, e.source, e.key) not in self._seen}
@@ -68,6 +74,7 @@ class MemoryLedger:
                 known[key] = mark
         if report is not None:
             self.reports[tenant, report.source] = report
+        self.owing = {key: row for key, row in self.owing.items() if row not in paid or key[0] != tenant}
         return Appended(appended=len(fresh), repeated=len(events) - len(fresh))
 
     def marks(self, tenant: str, source: str) -> dict[str, str]:
@@ -92,9 +99,21 @@ class MemoryLedger:
         """See Ledger."""
         return self.runs.get((tenant, run_id))
 
-    def tombstones(self, _tenant: str, _subject: str) -> list[Tombstone]:
+    def runs_near(self, tenant: str, subject: str, began: tuple[datetime, datetime]) -> list[RunRow]:
         """See Ledger."""
-        return []
+        mine = [row for (owner, _), row in self.runs.items() if (owner, row.subject) == (tenant, subject)]
+        near = [row for row in mine if began[0] <= row.started_at <= began[1]]
+        return sorted(near, key=lambda row: (row.started_at, row.id))
+
+    def links(self, tenant: str, keys: Sequence[str]) -> dict[str, str]:
+        """See Ledger."""
+        self.reads["links"] += len(keys)
+        return {key: self.linked[tenant, key] for key in keys if (tenant, key) in self.linked}
+
+    def parked(self, tenant: str, keys: Sequence[str]) -> list[Stored | Unreadable]:
+        """See Ledger."""
+        seqs = sorted(seq for owner, key, seq in self.waiting if owner == tenant and key in keys)
+        return [self.events[tenant][seq - 1] for seq in seqs]
 
     def totals(self, tenant: str) -> list[TotalRow]:
         """See Ledger."""
@@ -107,6 +126,18 @@ class MemoryLedger:
         mine = [timer for (owner, _, _), timer in self.timers.items() if owner == tenant]
         late = [timer for timer in mine if (mark := marks.get(timer.source)) is not None and timer.due <= mark]
         return sorted(late, key=lambda timer: (timer.due, timer.subject, timer.name))[:limit]
+
+    def timers_of(self, tenant: str, subjects: Sequence[str]) -> list[Timer]:
+        """See Ledger."""
+        wanted = frozenset(subjects)
+        mine = [timer for (owner, key, _), timer in self.timers.items() if owner == tenant and key in wanted]
+        return sorted(mine, key=lambda timer: (timer.due, timer.subject, timer.name))
+
+    def owed(self, tenant: str) -> list[OwedRead]:
+        """See Ledger."""
+        return sorted(
+            (row for key, row in self.owing.items() if key[0] == tenant), key=lambda row: (row.source, row.key)
+        )
 
     def commit(self, commit: Commit) -> None:
         """See Ledger."""
@@ -123,8 +154,13 @@ class MemoryLedger:
             return
         self.saved |= {(commit.tenant, row.key): row for row in commit.subjects}
         self.runs |= {(commit.tenant, row.id): row for row in commit.runs}
+        for link, subject in (commit.links or {}).items():
+            self.linked[commit.tenant, link] = min(subject, self.linked.get((commit.tenant, link), subject))
+        self.waiting = {one for one in self.waiting if one[0] != commit.tenant or one[1] not in commit.released}
+        self.waiting |= {(commit.tenant, link, seq) for link, seq in commit.parked}
         for key, name in commit.cleared:
             self.timers.pop((commit.tenant, key, name), None)
         self.timers |= {(commit.tenant, timer.subject, timer.name): timer for timer in commit.timers}
+        self.owing |= {(commit.tenant, row.source, row.key): replace(row, seq=commit.offset) for row in commit.owed}
         self.observations += commit.observations
         self.outbox += commit.outbox

@@ -1,0 +1,69 @@
+"""Stores of every version there ever was: today's program opens them, reads the same, and goes on (promise R22)."""
+
+import json
+import lzma
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from exporter.clock import StepClock
+from exporter.fold.subjects import Flow
+from exporter.loops.folding import Folding, FoldingOptions
+from exporter.loops.polling import Polling
+from exporter.loops.tenants import recall
+from exporter.sources.simulator.company import COLLECTIONS
+from exporter.sources.simulator.source import SimulatedSource
+from exporter.store import copying, open_reader, open_store, schema
+from tests.contract.frozen import STORES, said
+from tests.fakes.simulated import LIVE, NAME, company
+
+FROZEN = sorted(STORES.glob("*.sqlite.xz"))
+
+
+@pytest.fixture(params=FROZEN, ids=lambda path: path.name)
+def frozen(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
+    """A store as it was frozen, and what was said of it."""
+    packed: Path = request.param
+    path = tmp_path / "store.db"
+    path.write_bytes(lzma.decompress(packed.read_bytes()))
+    return path, packed.with_name(packed.name.replace(".sqlite.xz", ".json"))
+
+
+def test_this_schema_is_frozen() -> None:
+    """Whoever adds a migration freezes a store of the new schema, too: `python -m tests.contract.frozen`."""
+    assert (STORES / f"schema-{len(schema.MIGRATIONS)}.sqlite.xz").exists()
+
+
+def test_an_old_store_says_what_it_said(frozen: tuple[Path, Path]) -> None:
+    """After the migration every Run, count, series and open Finding is what it was when it was frozen."""
+    path, expected = frozen
+    open_store(path).close()
+    assert said(path) == json.loads(expected.read_text(encoding="utf-8"))
+    assert [one.sentence for one in copying.verify(path) if not one.ok] == []
+
+
+def test_an_old_store_goes_on(frozen: tuple[Path, Path]) -> None:
+    """Every stored body and every saved state is understood: polls and fold go on for hours, nothing is set aside."""
+    path, _ = frozen
+    reader = open_reader(path)
+    before = reader.counts()
+    reader.close()
+    store = open_store(path)
+    clock = StepClock(LIVE + timedelta(hours=9))
+    tenant = recall(store, NAME)
+    assert tenant is not None
+    for name in COLLECTIONS:
+        source = SimulatedSource(name=name, company=company(5, days=1), now=clock.now)
+        polling = Polling(NAME, source, store, store, clock, lambda: None)
+        while polling.step():
+            pass
+    fold = Folding(ledger=store, flow=Flow(tenant=tenant), clock=clock, options=FoldingOptions(host_id=NAME))
+    while fold.step():
+        pass
+    store.close()
+    reader = open_reader(path)
+    after = reader.counts()
+    reader.close()
+    assert after["runs"] > before["runs"]
+    assert after["quarantined"] == before["quarantined"]
