@@ -9,7 +9,7 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.loops.sending import Sending, SendingOptions
 from exporter.sinks.endpoints import Endpoint
-from exporter.sinks.otlp import OtlpSink
+from exporter.sinks.over_http import HttpSink
 from exporter.store import open_reader, open_store
 from exporter.store.encoded import Signal
 from exporter.store.protocols import Commit, OutboxRow
@@ -39,7 +39,7 @@ def sending(store: SqliteStore, server: FakeCollector, *, timeout: float = 5.0) 
     """The loop for traces and logs, started."""
     signals: tuple[Signal, ...] = ("traces", "logs")
     targets = {signal: Endpoint(url=f"{server.url}/v1/{signal}", timeout=timeout) for signal in signals}
-    loop = Sending(store, OtlpSink(targets, SystemClock()), SystemClock(), QUICK)
+    loop = Sending(store, HttpSink(targets, SystemClock()), SystemClock(), QUICK)
     loop.start()
     return loop
 

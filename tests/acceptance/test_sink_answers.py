@@ -17,7 +17,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from exporter.clock import SystemClock
 from exporter.sinks import Bisect, Delivered, ExportResult, Misconfigured, Rejected, Retry, Row
 from exporter.sinks.endpoints import Endpoint
-from exporter.sinks.otlp import BODY_LIMIT, OtlpSink
+from exporter.sinks.meaning import BODY_LIMIT
+from exporter.sinks.over_http import HttpSink
 from tests.fakes import collector as answers
 from tests.fakes.collector import Behaviour, FakeCollector
 from tests.fakes.rows import log_row, span_id, span_rows
@@ -38,7 +39,7 @@ def rows(count: int = 3) -> list[Row]:
 def ask(url: str, *, count: int = 3, timeout: float = 5.0, certificate: str = "") -> ExportResult:
     """One export to an address."""
     endpoint = Endpoint(url=f"{url}/v1/traces", timeout=timeout, certificate=certificate)
-    sink = OtlpSink({"traces": endpoint}, SystemClock())
+    sink = HttpSink({"traces": endpoint}, SystemClock())
     try:
         return sink.export("traces", rows(count))
     finally:
@@ -174,7 +175,7 @@ def test_what_arrives_is_what_was_in_the_outbox(collector: FakeCollector, compre
     endpoint = Endpoint(
         url=f"{collector.url}/v1/traces", compression=compression, headers={"authorization": "Bearer canary"}
     )
-    sink = OtlpSink({"traces": endpoint}, SystemClock())
+    sink = HttpSink({"traces": endpoint}, SystemClock())
     assert sink.export("traces", rows(50)) == Delivered()
     sink.close()
     assert [span.span_id for span in collector.spans()] == [span_id(n) for n in collector_order(50)]
@@ -192,7 +193,7 @@ def collector_order(count: int) -> list[int]:
 def test_a_signal_has_its_own_address(collector: FakeCollector) -> None:
     """Logs go to the logs path, and a partial success of logs is read as one of logs."""
     endpoint = Endpoint(url=f"{collector.url}/v1/logs")
-    sink = OtlpSink({"logs": endpoint}, SystemClock())
+    sink = HttpSink({"logs": endpoint}, SystemClock())
     collector.will(answers.partial(1, "x"))
     records = [(row.context, row.body) for row in (log_row(1), log_row(2))]
     assert sink.export("logs", records) == Delivered(rejected=1, message="x")
@@ -212,7 +213,7 @@ def test_proxies_of_the_environment_are_ignored(collector: FakeCollector, monkey
 
 def test_connections_are_reused(collector: FakeCollector) -> None:
     """Thousands of small requests do not cost thousands of connections."""
-    sink = OtlpSink({"traces": Endpoint(url=f"{collector.url}/v1/traces")}, SystemClock())
+    sink = HttpSink({"traces": Endpoint(url=f"{collector.url}/v1/traces")}, SystemClock())
     opened: list[object] = []
     original = collector._server.process_request
     collector._server.process_request = lambda *args: (opened.append(args), original(*args))[1]  # type: ignore[method-assign,func-returns-value]
@@ -225,7 +226,7 @@ def test_connections_are_reused(collector: FakeCollector) -> None:
 
 def test_two_signals_may_be_sent_at_once(collector: FakeCollector) -> None:
     """A hanging traces endpoint does not hold up the logs."""
-    sink = OtlpSink(
+    sink = HttpSink(
         {signal: Endpoint(url=f"{collector.url}/v1/{signal}", timeout=3) for signal in ("traces", "logs")},
         SystemClock(),
     )

@@ -30,22 +30,25 @@ class Subjects:
     server: FakeCollector
     outbox: Outbox
     rows: Sequence[OutboxRow]
+    troubles: Sequence[Behaviour]
 
 
-def troubles(random: Random, count: int) -> list[Behaviour]:
+TROUBLES: Sequence[Behaviour] = (
+    answers.status(429, Retry_After="1"),
+    answers.status(503),
+    answers.status(500),
+    answers.status(404),
+    answers.redirect(),
+    answers.garbage(),
+    answers.reset(stores=True),
+    answers.reset(),
+    answers.ok(),
+)
+HALF = answers.half(stores=True)  # an answer that is cut in the middle is HTTP's own
+
+
+def troubles(random: Random, count: int, kinds: Sequence[Behaviour]) -> list[Behaviour]:
     """Some passing troubles: in some the server had stored the rows before it failed to say so."""
-    kinds = (
-        answers.status(429, Retry_After="1"),
-        answers.status(503),
-        answers.status(500),
-        answers.status(404),
-        answers.redirect(),
-        answers.garbage(),
-        answers.reset(stores=True),
-        answers.reset(),
-        answers.half(stores=True),
-        answers.ok(),
-    )
     return [random.choice(kinds) for _ in range(count)]
 
 
@@ -53,7 +56,7 @@ def check_sink(subjects: Subjects, mode: Mode, seed: int) -> None:
     """Send everything under a mode, then hold the result against the contract."""
     random = Random(seed)
     if mode in {"transient", "mixed"}:
-        subjects.server.will(*troubles(random, 40))
+        subjects.server.will(*troubles(random, 40, subjects.troubles))
     if mode in {"permanent", "mixed"}:
         subjects.server.poison |= {span_id(n + 1) for n in random.sample(range(len(subjects.rows)), 12)}
     _drain(subjects)

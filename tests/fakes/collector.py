@@ -100,10 +100,21 @@ class Exchange(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Read the request whole, decide, answer."""
-        raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        raw = self._raw()
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.request_in = Received(self.path, headers, _UNPACK[headers.get("content-encoding", "none")](raw))
         self.server.collector.serve(self)
+
+    def _raw(self) -> bytes:
+        """The body; Node's OTLP exporter sends it in chunks, ours with its length."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        parts: list[bytes] = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()  # no trailers are sent
+        return b"".join(parts)
 
     def do_GET(self) -> None:
         """Whoever follows a redirect is seen."""
@@ -235,7 +246,7 @@ def hang(seconds: float = 30.0, *, stores: bool = False) -> Behaviour:
 
 def reset(*, stores: bool = False) -> Behaviour:
     """The connection is cut instead of an answer."""
-    return Behaviour(Exchange.cut, stores=stores)
+    return Behaviour(lambda x: x.cut(), stores=stores)
 
 
 def half(*, stores: bool = False) -> Behaviour:
@@ -267,14 +278,18 @@ class FakeCollector:
     Attributes:
         default: how it answers when nothing else was said.
         poison: ids of spans that make it answer 400 to any request they are in.
+        taboo: text that does the same wherever it stands.
         room: bytes of the largest request it takes; a larger one gets 413.
         tls: (certificate, key) files to speak TLS with.
+        clients: the file of the authority whose clients alone are let in (mutual TLS).
     """
 
     default: Behaviour = field(default_factory=ok)
     poison: set[bytes] = field(default_factory=set)
+    taboo: bytes = b""
     room: int | None = None
     tls: tuple[Path, Path] | None = None
+    clients: Path | None = None
     gets: int = 0
     requests: list[Received] = field(default_factory=list)
     stored: dict[bytes, list[bytes]] = field(default_factory=dict)
@@ -292,6 +307,9 @@ class FakeCollector:
         if self.tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*self.tls)
+            if self.clients:
+                context.load_verify_locations(self.clients)
+                context.verify_mode = ssl.CERT_REQUIRED
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -335,7 +353,7 @@ class FakeCollector:
             return chosen
         if self.room is not None and len(request.body) > self.room:
             return status(413)
-        if not self.poison.isdisjoint(keys):
+        if not self.poison.isdisjoint(keys) or (self.taboo and self.taboo in request.body):
             return status(400, b"a span is not as it should be")
         return chosen
 

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import certifi
+import grpc  # type: ignore[import-untyped]
 import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
@@ -63,10 +66,9 @@ def test_each_signal_can_be_switched_off() -> None:
     assert endpoints({COMMON: "http://a:4318", "OTEL_SDK_DISABLED": "true"}) == {}
 
 
-def test_a_signal_may_go_elsewhere(tmp_path: Path) -> None:
+def test_a_signal_may_go_elsewhere() -> None:
     """A signal's own endpoint is taken as it stands, with its own certificate."""
-    bundle = tmp_path / "ca.pem"
-    bundle.touch()
+    bundle = Path(certifi.where())
     environ = {
         "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "https://logs.example/in",
         "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE": str(bundle),
@@ -84,7 +86,8 @@ def test_every_fault_is_listed_at_once_and_says_what_to_change() -> None:
     """Wrong values are one sentence each, all of them, with the variable that holds them."""
     environ = {
         COMMON: "collector:4318",
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+        "OTEL_EXPORTER_OTLP_INSECURE": "maybe",
         "OTEL_EXPORTER_OTLP_COMPRESSION": "zstd",
         "OTEL_EXPORTER_OTLP_TIMEOUT": "10000",
         "OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere/ca.pem",
@@ -92,7 +95,15 @@ def test_every_fault_is_listed_at_once_and_says_what_to_change() -> None:
     }
     with pytest.raises(ConfigError) as caught:
         endpoints(environ)
-    for word in ("not an address", "http/protobuf", "zstd", "TIMEOUT=10000", "/nowhere/ca.pem", "OTEL_LOGS_EXPORTER"):
+    for word in (
+        "not an address",
+        "http/protobuf",
+        "INSECURE=maybe",
+        "zstd",
+        "TIMEOUT=10000",
+        "/nowhere/ca.pem",
+        "OTEL_LOGS_EXPORTER",
+    ):
         assert sum(word in fault for fault in caught.value.faults) == 1, word
 
 
@@ -108,3 +119,105 @@ def test_tokens_in_headers_are_never_printed() -> None:
     found = endpoints({COMMON: "http://a:4318", "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer canary-7"})
     assert found["traces"].headers["authorization"] == "Bearer canary-7"
     assert "canary-7" not in f"{found!r} {found['traces']}"
+
+
+GRPC: tuple[tuple[dict[str, str], tuple[str, bool]], ...] = (
+    ({COMMON: "http://collector:4317"}, ("collector:4317", True)),
+    ({COMMON: "https://collector:4317"}, ("collector:4317", False)),
+    ({COMMON: "collector:4317"}, ("collector:4317", False)),
+    ({COMMON: "collector:4317", "OTEL_EXPORTER_OTLP_INSECURE": "true"}, ("collector:4317", True)),
+    ({COMMON: "https://collector:4317", "OTEL_EXPORTER_OTLP_INSECURE": "true"}, ("collector:4317", False)),
+    ({COMMON: "http://collector:4317", "OTEL_EXPORTER_OTLP_INSECURE": "false"}, ("collector:4317", False)),
+    ({COMMON: "http://a:1", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://b:4317"}, ("b:4317", True)),
+    (
+        {
+            COMMON: "http://a:4317",
+            "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "3",
+            "OTEL_EXPORTER_OTLP_HEADERS": "x-tenant=a%20b",
+        },
+        ("a:4317", True),
+    ),
+)
+
+
+@pytest.mark.parametrize(("environ", "expected"), GRPC)
+def test_of_grpc_we_resolve_what_the_stock_exporter_resolves(
+    environ: dict[str, str], expected: tuple[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Host and port, TLS, headers, compression and timeout are those of gRPC's OTLPSpanExporter (feature 75)."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    stock = GrpcSpanExporter()
+    ours = endpoints({**environ, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})["traces"]
+    assert (ours.url, ours.insecure) == (stock._endpoint, stock._insecure) == expected
+    assert ours.headers.items() <= dict(stock._headers).items()
+    assert (ours.compression.value == "gzip") == (stock._compression == grpc.Compression.Gzip)
+    assert ours.timeout == stock._timeout
+    stock.shutdown()
+
+
+def test_a_protocol_may_be_one_signals() -> None:
+    """Logs over gRPC beside traces over HTTP: each with its own kind of address."""
+    found = endpoints(
+        {
+            COMMON: "http://a:4318",
+            "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "grpc",
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://b:4317",
+        }
+    )
+    assert {signal: (one.protocol, one.url) for signal, one in found.items()} == {
+        "traces": ("http/protobuf", "http://a:4318/v1/traces"),
+        "logs": ("grpc", "b:4317"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "says"),
+    [
+        ("http://a:4317/v1/traces", "has a path"),
+        ("http://a", "with a port"),
+        ("a", "with a port"),
+        ("ftp://a:1", "with a port"),
+        ("http://:4317", "with a port"),
+        ("http://me:secret@a:4317", "authorization header"),
+    ],
+)
+def test_what_is_no_address_of_grpc_is_refused(endpoint: str, says: str) -> None:
+    """Paths and missing ports are said at the start."""
+    with pytest.raises(ConfigError, match=says):
+        endpoints({COMMON: endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+
+
+def test_a_key_without_its_certificate_is_a_fault(tmp_path: Path) -> None:
+    """A client key alone would be left out in silence."""
+    key = tmp_path / "client.key"
+    key.touch()
+    with pytest.raises(ConfigError, match="set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, too"):
+        endpoints({COMMON: "http://a:4318", "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(key)})
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+@pytest.mark.parametrize(
+    "bad", ["canary", "Authorization: Bearer canary", "a=1,b c=canary", 'a="canary"', "a=x%0Acanary"]
+)
+def test_headers_that_cannot_be_sent_are_faults_that_do_not_quote_them(
+    bad: str, protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """R15: a header that would be left out, or would fail at each send, is said at the start; its text nowhere."""
+    with pytest.raises(ConfigError, match=r"OTEL_EXPORTER_OTLP_HEADERS: header \d cannot be sent") as caught:
+        endpoints({**PLACE, "OTEL_EXPORTER_OTLP_HEADERS": bad, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol})
+    assert "canary" not in f"{caught.value.faults}{caplog.text}"
+    assert len(caught.value.faults) == 1
+
+
+@pytest.mark.parametrize("name", ["grpc-timeout", "token-bin", "a!b"])
+def test_headers_that_only_grpc_cannot_send(name: str) -> None:
+    """Names that gRPC keeps for itself are faults there and headers elsewhere."""
+    environ = {**PLACE, "OTEL_EXPORTER_OTLP_HEADERS": f"{name}=x"}
+    assert dict(endpoints(environ)["traces"].headers) == {name: "x"}
+    with pytest.raises(ConfigError, match="header 1 cannot be sent"):
+        endpoints({**environ, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+
+
+PLACE = {COMMON: "http://a:4318"}

@@ -14,7 +14,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from exporter.sinks import Bisect, Delivered, ExportResult, Misconfigured, Rejected, Retry
 from exporter.sinks.faults import fault
-from exporter.sinks.otlp import _COMPRESS, ANSWERS, LONGEST_AFTER, Answer, Asked, meaning, retry_after
+from exporter.sinks.meaning import LONGEST_AFTER, Asked
+from exporter.sinks.over_http import _COMPRESS, ANSWERS, Answer, meaning, retry_after
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 PROTOBUF = "application/x-protobuf"

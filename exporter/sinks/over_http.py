@@ -17,15 +17,13 @@ import urllib3
 from opentelemetry.exporter.otlp.proto.http import Compression
 
 from exporter.clock import Clock
-from exporter.sinks import Bisect, Delivered, ExportResult, Misconfigured, Rejected, Retry, Row
+from exporter.sinks import ExportResult, Misconfigured, Retry, Row
 from exporter.sinks.endpoints import Endpoint
 from exporter.sinks.faults import fault
+from exporter.sinks.meaning import BODY_LIMIT, DETAIL, LONGEST_AFTER, Asked, accepted, line, refused
 from exporter.telemetry import otlp
 from exporter.telemetry.otlp import Signal
 
-BODY_LIMIT = 64 * 1024  # an answer is some bytes; whoever sends more is not an OTLP server
-LONGEST_AFTER = 300.0  # a server that asks for more seconds of patience is asked again earlier
-DETAIL = 200
 _READ = 8 * 1024
 
 
@@ -40,31 +38,16 @@ class Answer:
     too_long: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the answer is an answer to."""
-
-    signal: Signal
-    rows: int
-    at: datetime
-
-
 def _accepted(answer: Answer, asked: Asked) -> ExportResult:
     """200 and its kin: only a body that is an OTLP response makes it true."""
     kind = answer.content_type.partition(";")[0].strip().lower()
     if answer.too_long or (answer.body and kind not in {"application/x-protobuf", "application/protobuf"}):
         return Retry(reason="garbage", detail=f"{answer.status} with {kind or 'no type'}, not an OTLP answer")
-    try:
-        rejected, message = otlp.partial_success(asked.signal, answer.body)
-    except ValueError:
-        return Retry(reason="garbage", detail=f"{answer.status} with a body that is not an OTLP answer")
-    return Delivered(rejected=min(max(rejected, 0), asked.rows), message=_line(message))
+    return accepted(answer.body, asked, str(answer.status))
 
 
 def _refused(answer: Answer, asked: Asked) -> ExportResult:
-    """Something in it is wrong: search by halves for the row, which is then refused for good."""
-    kind = Bisect if asked.rows > 1 else Rejected
-    return kind(reason=f"http_{answer.status}", detail=_excerpt(answer))
+    return refused(f"http_{answer.status}", _excerpt(answer), asked)
 
 
 def _later(answer: Answer, asked: Asked) -> ExportResult:
@@ -112,12 +95,7 @@ def retry_after(header: str, now: datetime) -> float | None:
 
 
 def _excerpt(answer: Answer) -> str:
-    return _line(answer.body[:DETAIL].decode(errors="ignore"))
-
-
-def _line(text: str) -> str:
-    """One short printable line: a server's words go into logs."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:DETAIL]
+    return line(answer.body[:DETAIL].decode(errors="ignore"))
 
 
 _COMPRESS: Mapping[Compression, Callable[[bytes], bytes]] = {
@@ -128,7 +106,7 @@ _COMPRESS: Mapping[Compression, Callable[[bytes], bytes]] = {
 }
 
 
-class OtlpSink:
+class HttpSink:
     """Sends to one endpoint per signal, a connection of its own for each; reads every answer."""
 
     def __init__(self, endpoints: Mapping[Signal, Endpoint], clock: Clock, agent: str = "odoo-otel") -> None:
