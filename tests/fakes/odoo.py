@@ -81,6 +81,7 @@ class FakeOdoo:
         unreadable: models whose documents the user may not read: their messages are dropped after the limit.
         selections: (model, field, language) -> [[key, label]].
         calls: what was asked.
+        lacks: model -> columns that this version does not have; loads: whether its search_read takes `load`.
     """
 
     now: datetime = T0
@@ -92,6 +93,8 @@ class FakeOdoo:
     xmlids: dict[tuple[str, int], str] = field(default_factory=dict)
     selections: dict[tuple[str, str, str], list[list[str]]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    lacks: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    loads: bool = True
 
     def step(self, seconds: float) -> None:
         """Move the server's clock."""
@@ -131,6 +134,7 @@ class FakeOdoo:
         self._check(model)
         methods: Mapping[str, Callable[..., JSON]] = {
             "search_read": self._search_read,
+            "search": self._ids,
             "search_count": lambda m, domain=(): len(self._search(m, domain)),
             "read": self._read,
             "fields_get": self._fields_get,
@@ -139,6 +143,9 @@ class FakeOdoo:
         }
         if method not in methods:
             raise OdooFault(404, "werkzeug.exceptions.NotFound", f"The method '{model}.{method}' does not exist")
+        if method == "search_read" and "load" in named and not self.loads:
+            message = "search_read() got an unexpected keyword argument 'load'"
+            raise OdooFault(500, "builtins.TypeError", message)
         return methods[method](model, **named)
 
     def _check(self, model: str) -> None:
@@ -168,6 +175,10 @@ class FakeOdoo:
             rows = [row for row in rows if row["model"] not in self.unreadable]
         return [self._shown(model, row, fields, load) for row in rows]
 
+    def _ids(self, model: str, domain: Domain = (), *, order: str = "id", limit: int | None = None) -> JSON:
+        found = self._search_read(model, domain, ["id"], order=order, limit=limit)
+        return [row["id"] for row in found]  # type: ignore[union-attr,index,call-overload]
+
     def _read(self, model: str, ids: Sequence[int], fields: Sequence[str] = (), load: str | None = "x") -> JSON:
         table = self.tables[model]
         return [self._shown(model, table[one], fields, load) for one in ids if one in table]
@@ -193,7 +204,7 @@ class FakeOdoo:
 
     def _columns(self, model: str) -> set[str]:
         stamps = set() if model in NO_LOG else {"create_date", "write_date"}
-        return {"id"} | DEFAULTS.get(model, {}).keys() | stamps
+        return ({"id"} | DEFAULTS.get(model, {}).keys() | stamps) - self.lacks.get(model, frozenset())
 
     def _shown(self, model: str, row: Values, fields: Sequence[str], load: str | None) -> JSON:
         for name in fields:
@@ -298,6 +309,7 @@ def _compare(value: Any, operator: str, wanted: Any) -> bool:
         ">=": lambda a, b: a >= b,
         "<": lambda a, b: a < b,
         "<=": lambda a, b: a <= b,
+        "ilike": lambda a, b: b.lower() in a.lower(),
     }
     return orders[operator](value, wanted)
 

@@ -35,11 +35,13 @@ class OdooServer:
         canned: answers given first, one a request.
         requests: (path, headers, body) of every request.
         version: what the server says it is.
+        key: the API key it knows.
     """
 
     def __init__(self, odoo: FakeOdoo, version: tuple[int, int] = (19, 0)) -> None:
         self.odoo = odoo
         self.version = version
+        self.key = KEY
         self.canned: deque[Canned] = deque()
         self.requests: list[tuple[str, dict[str, str], Any]] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -65,7 +67,7 @@ class OdooServer:
         """One request -> one answer."""
         info = [*self.version, 0, "final", 0, ""]
         if path == "/web/version":
-            found = self.version[0] >= 16
+            found = self.version[0] >= 19
             return _json(200, {"version_info": info, "version": "x"}) if found else Canned(status=404, body=b"<p>No")
         if path == "/web/webclient/version_info":
             return _json(200, {"jsonrpc": "2.0", "id": 1, "result": {"server_version_info": info}})
@@ -78,7 +80,7 @@ class OdooServer:
     def _json2(self, path: str, headers: dict[str, str], body: dict[str, Any]) -> Canned:
         if headers.get("X-Odoo-Database") != "lab":
             return Canned(status=404, body=b"<!doctype html><p>No database")
-        if headers.get("Authorization") != f"bearer {KEY}":
+        if headers.get("Authorization") != f"bearer {self.key}":
             return _json(401, _error("werkzeug.exceptions.Unauthorized", "Invalid apikey"))
         _, _, _, model, method = path.split("/")
         try:
@@ -88,9 +90,9 @@ class OdooServer:
 
     def _rpc(self, service: str, method: str, args: list[Any]) -> dict[str, Any]:
         if service == "common" and method == "login":
-            return {"result": 9 if args == ["lab", "monitor", KEY] else False}
+            return {"result": 9 if args == ["lab", "monitor", self.key] else False}
         _, _, key, model, called, *rest = args
-        if key != KEY:
+        if key != self.key:
             return {"error": _rpc_error("odoo.exceptions.AccessDenied", "Access Denied")}
         positional, named = (rest[0], dict(rest[1])) if method == "execute_kw" else (rest, {})
         if called in RECORD_METHODS:

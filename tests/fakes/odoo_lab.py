@@ -56,4 +56,4 @@ def tracked(odoo: FakeOdoo, record: int, old: str, new: str, *, model: str = "pu
         "mail.message", model=model, res_id=record, date=odoo.now, subtype_id=RFQ_APPROVED, author_id=7
     )
     labels = {"old_value_char": old, "new_value_char": new}
-    return odoo.insert("mail.tracking.value", field_id=1, mail_message_id=message, **labels)
+    return odoo.insert("mail.tracking.value", field_id=1, field=1, mail_message_id=message, **labels)

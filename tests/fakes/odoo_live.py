@@ -68,8 +68,8 @@ class LiveServer(OdooServer):
         asked: (monotonic time, path) of every request.
     """
 
-    def __init__(self, odoo: FakeOdoo) -> None:
-        super().__init__(odoo)
+    def __init__(self, odoo: FakeOdoo, version: tuple[int, int] = (19, 0)) -> None:
+        super().__init__(odoo, version)
         self.trouble: Trouble | None = None
         self.letting_go = threading.Event()
         self.asked: list[tuple[float, str]] = []
@@ -178,3 +178,17 @@ def approved(odoo: FakeOdoo, one: int, review: int) -> None:
     odoo.write("tier.review", review, status="approved", done_by=6, reviewed_date=odoo.now)
     odoo.write("purchase.order", one, state="purchase", date_approve=odoo.now)
     tracked(odoo, one, "To Approve", "Purchase Order")
+
+
+def confirmed(odoo: FakeOdoo, one: int) -> None:
+    """Somebody confirms it, and no approval is needed."""
+    odoo.write("purchase.order", one, state="purchase", date_approve=odoo.now)
+    tracked(odoo, one, "RFQ", "Purchase Order")
+
+
+def native(odoo: FakeOdoo, one: int, action: str = "Tell OpenTelemetry(#561)") -> dict[str, object]:
+    """What Odoo's own webhook says of an order as it is now, with the fields that are advised."""
+    row = odoo.tables["purchase.order"][one]
+    written = str(row["write_date"].replace(tzinfo=None))
+    chosen = {"id": one, "name": row["name"], "state": row["state"], "write_date": written}
+    return {"_action": action, "_id": one, "_model": "purchase.order", **chosen}

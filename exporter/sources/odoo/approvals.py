@@ -1,12 +1,18 @@
-"""Approvals: tier reviews of every model, and for configured models their documents and the history of their state."""
+"""Tier reviews of every model; of configured ones the documents and the history of their state, and shared keys."""
+
+from datetime import timedelta
 
 from exporter.sources.odoo.documents import read_documents
+from exporter.sources.odoo.doubles import read_doubles
 from exporter.sources.odoo.options import Approval
-from exporter.sources.odoo.reading import Reading
+from exporter.sources.odoo.reading import Reading, from_second, second
 from exporter.sources.odoo.reviews import MODEL as REVIEW
 from exporter.sources.odoo.reviews import read_reviews
 from exporter.sources.odoo.tracking import MODEL as TRACKING
 from exporter.sources.odoo.tracking import read_tracking
+
+FIELD = "ir.model.fields"
+TRACKED_FOR = timedelta(hours=1)  # between two looks at whether Odoo keeps the history of a state
 
 
 def read_approvals(reading: Reading) -> None:
@@ -14,9 +20,23 @@ def read_approvals(reading: Reading) -> None:
     reading.part(REVIEW, lambda: read_reviews(reading))
     for approval in reading.options.approvals:
         _read_model(reading, approval)
+    read_doubles(reading)
 
 
 def _read_model(reading: Reading, approval: Approval) -> None:
     reading.part(approval.model, lambda: read_documents(reading, approval))
     if approval.model not in reading.memory.absent:
         reading.part(TRACKING, lambda: read_tracking(reading, approval))
+        reading.part(FIELD, lambda: _look_whether_tracked(reading, approval))
+
+
+def _look_whether_tracked(reading: Reading, approval: Approval) -> None:
+    """Of a state that is not tracked only the present value can be read, which tells no Run."""
+    name, field = f"tracked/{approval.model}", approval.state_field
+    asked = reading.marks.get(name)
+    if asked is not None and timedelta(0) <= reading.began_at - from_second(asked) < TRACKED_FOR:
+        return
+    wanted = [["model", "=", approval.model], ["name", "=", field]]
+    for row in reading.door.search_read(FIELD, wanted, ["tracking"], limit=1):
+        reading.sees(f"{approval.model}.{field}", "" if row.get("tracking") else "tracking_off")
+    reading.note(name, str(second(reading.began_at)))

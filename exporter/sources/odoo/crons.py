@@ -2,10 +2,11 @@
 
 The order matters: Odoo commits a run's progress row before ir.cron's result, so an ir.cron row read last is never
 older than the progress rows of the same poll. The scheduler writes ir.cron with raw SQL and leaves write_date alone: it
-is read in full every time.
+is read in full every time. Before Odoo 18 ir.cron is all there is, and it does not say how a run ended.
 """
 
 from datetime import datetime
+from typing import Literal
 
 from exporter.domain.bodies import CronCounted, CronTrigger, RecordVanished
 from exporter.domain.events import encode_body
@@ -25,6 +26,7 @@ from exporter.sources.odoo.rows import (
     text,
     yes,
 )
+from exporter.sources.odoo.versions import NO_RESULTS
 
 CRON, TRIGGER = "ir.cron", "ir.cron.trigger"
 CRON_FIELDS = (
@@ -37,9 +39,8 @@ CRON_FIELDS = (
     "priority",
     "lastcall",
     "nextcall",
-    "failure_count",
-    "first_failure_date",
 )
+FAILURE_FIELDS = ("failure_count", "first_failure_date")
 TRIGGER_FIELDS = ("cron_id", "call_at", "create_date")
 # Without this Odoo leaves out inactive rows: an action that was switched off would look deleted.
 ALSO_INACTIVE: Domain = (["active", "in", [True, False]],)
@@ -48,8 +49,13 @@ ALSO_INACTIVE: Domain = (["active", "in", [True, False]],)
 def read_crons(reading: Reading) -> None:
     """One poll of `odoo/crons`; without ir.cron there is nothing to say, so its being Missing fails the poll."""
     stamps = [reading.began_at]
-    reading.part(PROGRESS, lambda: stamps.extend(read_progress(reading)))
-    reading.part(TRIGGER, lambda: _read_triggers(reading))
+    shows = reading.options.shows
+    if shows.progress:
+        reading.part(PROGRESS, lambda: stamps.extend(read_progress(reading)))
+    else:
+        reading.lacks(NO_RESULTS)
+    if shows.triggers:
+        reading.part(TRIGGER, lambda: _read_triggers(reading))
     _read_counts(reading, max(stamps))
 
 
@@ -68,12 +74,18 @@ def _read_triggers(reading: Reading) -> None:
 
 
 def _read_counts(reading: Reading, at: datetime) -> None:
-    rows = list(reading.pages(CRON, ALSO_INACTIVE, CRON_FIELDS))
+    wanted = (*CRON_FIELDS, *FAILURE_FIELDS) if reading.options.shows.progress else CRON_FIELDS
+    rows = list(reading.pages(CRON, ALSO_INACTIVE, wanted))
     names = xmlids(reading, CRON, {row_id(row) for row in rows})
     users = reading.parsed(CRON, rows, lambda row: (row_id(row), link(row, "user_id")))
     tz = zones(reading, {user for _, user in users if user})
     zone_of = {one: tz.get(user) for one, user in users if user}
-    for cron in reading.parsed(CRON, rows, lambda row: _cron(row, names[row_id(row)], zone_of.get(row_id(row)))):
+    called = reading.options.shows.called
+
+    def parsed(row: Row) -> CronCounted:
+        return _cron(row, names[row_id(row)], zone_of.get(row_id(row)), called)
+
+    for cron in reading.parsed(CRON, rows, parsed):
         version = new_version(reading, "cron", cron.cron_id, encode_body(cron))
         if version is not None:
             seen_at = max(at, cron.lastcall or at)
@@ -94,7 +106,7 @@ def _trigger(row: Row) -> CronTrigger:
     )
 
 
-def _cron(row: Row, xmlid: str | None, zone: str | None) -> CronCounted:
+def _cron(row: Row, xmlid: str | None, zone: str | None, called: Literal["began", "ended"]) -> CronCounted:
     return CronCounted(
         cron_id=row_id(row),
         name=required_text(row, "cron_name"),
@@ -109,4 +121,6 @@ def _cron(row: Row, xmlid: str | None, zone: str | None) -> CronCounted:
         nextcall=instant(row, "nextcall"),
         failure_count=integer(row, "failure_count"),
         first_failure_date=instant(row, "first_failure_date"),
+        counts="failure_count" in row,
+        called=called,
     )

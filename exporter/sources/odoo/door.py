@@ -8,14 +8,14 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from exporter.domain.redact import REDACTED, Secret, mask
-from exporter.errors import BadRecord, ConfigError, SourceDown, SourceError
+from exporter.errors import BadRecord, ConfigError, SourceDown, SourceError, SourceRefused
 
 JSON = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
 Row = Mapping[str, JSON]
 Domain = Sequence[JSON]
 
 # Every method we may ever call: none of them writes. Both doors refuse any other before a byte leaves.
-READS = frozenset({"search_read", "search_count", "read", "fields_get", "context_get", "get_metadata"})
+READS = frozenset({"search_read", "search", "search_count", "read", "fields_get", "context_get", "get_metadata"})
 
 
 class Missing(SourceDown):
@@ -104,7 +104,7 @@ def fault(status: int, name: str, said: str, *, model: str, access: Access) -> S
     """
     said = said.replace(access.key.reveal(), REDACTED)  # a server may echo what it was sent
     if status == HTTPStatus.UNAUTHORIZED:
-        return SourceDown(f"Odoo refused the API key of {access.user}: make a new one (they last 3 months at most).")
+        return SourceRefused(f"Odoo refused the API key of {access.user}: make a new one (they last 3 months at most).")
     if status == HTTPStatus.FORBIDDEN:
         return _forbidden(name, model, access)
     if status == HTTPStatus.NOT_FOUND:
@@ -120,7 +120,7 @@ def _forbidden(name: str, model: str, access: Access) -> SourceError:
         return Missing(
             f"{access.user} may not read {model}: give this user the read-only group (odoo-otel odoo-access)."
         )
-    return SourceDown(f"Something before Odoo forbids reading {model} (403): let the exporter's address through.")
+    return SourceRefused(f"Something before Odoo forbids reading {model} (403): let the exporter's address through.")
 
 
 def _not_found(name: str, said: str, model: str, access: Access) -> SourceError:

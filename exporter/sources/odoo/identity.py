@@ -1,15 +1,25 @@
 """Who a database says it is: its version, and the uuid that is part of every id."""
 
+from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
 from exporter.errors import BadRecord, SourceDown
 from exporter.sources.odoo.door import Access, Door, Missing
 
-PARAMETER = "database.uuid"
+PARAMETER, NEUTRALIZED = "database.uuid", "database.is_neutralized"
 
 
-def database_uuid(door: Door, access: Access) -> tuple[str, bool]:
-    """(uuid, whether it is Odoo's own).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a database says it is: `own` whether the uuid is Odoo's, `neutralized` whether it was made harmless."""
+
+    uuid: str
+    own: bool
+    neutralized: bool = False
+
+
+def identity(door: Door, access: Access) -> Identity:
+    """Ask a database who it is.
 
     A monitoring user may not read ir.config_parameter, and should not: it holds secrets. Without the right, or without
     the row, the uuid is made from address and name: stable, but other programs cannot compute the ids from Odoo alone.
@@ -19,10 +29,13 @@ def database_uuid(door: Door, access: Access) -> tuple[str, bool]:
     """
     made = str(uuid5(NAMESPACE_URL, f"{access.base}/{access.database}"))
     try:
-        rows = door.search_read("ir.config_parameter", [["key", "=", PARAMETER]], ["value"], limit=1)
+        wanted = [["key", "in", [PARAMETER, NEUTRALIZED]]]
+        rows = door.search_read("ir.config_parameter", wanted, ["key", "value"], limit=2)
     except Missing:
-        return made, False
+        return Identity(uuid=made, own=False)
     except BadRecord as error:
         raise SourceDown(str(error)) from error
-    value = rows[0].get("value") if rows else None
-    return (value, True) if isinstance(value, str) and value else (made, False)
+    values = {row.get("key"): row.get("value") for row in rows}
+    uuid, neutralized = values.get(PARAMETER), str(values.get(NEUTRALIZED)).lower() in {"true", "1"}
+    own = isinstance(uuid, str) and bool(uuid)
+    return Identity(uuid=str(uuid) if own else made, own=own, neutralized=neutralized)

@@ -10,7 +10,7 @@ import requests
 from exporter.clock import Clock, SystemClock
 from exporter.errors import SourceDown
 from exporter.sources.odoo.door import JSON, Access, Domain, Row, fault, require_read, rows_of, search_arguments
-from exporter.sources.odoo.server_clock import ServerClock
+from exporter.sources.server_clock import ServerClock
 
 MOST_BYTES = 64 * 2**20
 _CHUNK = 2**16

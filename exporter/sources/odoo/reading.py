@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import TypeVar
 
-from exporter.domain.bodies import Body
+from exporter.domain.bodies import Body, SightChanged
 from exporter.domain.events import Event
 from exporter.errors import BadRecord
 from exporter.sources.odoo.door import Domain, Door, Missing, NotInstalled, Row
@@ -16,6 +16,7 @@ from exporter.sources.polling import Poll, RefusedRow
 
 Parsed = TypeVar("Parsed")
 ABSENT_FOR = timedelta(minutes=10)
+NO_ACCESS = "no_access"  # why a model is not seen
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,12 +24,12 @@ class Memory:
     """What a Source remembers between polls and may forget: nothing that a mark has to hold.
 
     Attributes:
-        fields: model -> the wanted fields it has.
+        fields: (model, wanted fields) -> those of them that it has.
         absent: model -> (until when it is not asked again, the sentence why).
         labels: (model, field) -> (when read, label -> keys).
     """
 
-    fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fields: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = field(default_factory=dict)
     absent: dict[str, tuple[datetime, str]] = field(default_factory=dict)
     labels: dict[tuple[str, str], tuple[datetime, Mapping[str, frozenset[str]]]] = field(default_factory=dict)
 
@@ -92,6 +93,19 @@ class Reading:
         if sentence not in self._missing:
             self._missing.append(sentence)
 
+    def sees(self, spot: str, why: str = "") -> None:
+        """Say, where it changed, why a spot is not seen, or with "" that it is."""
+        mark = f"blind/{spot}"
+        was = self.marks.get(mark, "")
+        if why == was:
+            return
+        for cause, blind in ((was, False), (why, True)):
+            if cause:
+                body = SightChanged(spot=spot, why=cause, blind=blind)
+                key = f"{mark}/{cause}/{second(self.began_at)}/{int(blind)}"
+                self.emit("odoo.sight.changed", key, self.began_at, body)
+        self.note(mark, why or None)
+
     def part(self, model: str, read: Callable[[], None]) -> None:
         """Read one part; when its model is missing, say so, let the rest go on and do not ask again for a while.
 
@@ -112,18 +126,21 @@ class Reading:
             del self._events[told:]
             self.memory.absent[model] = (self.began_at + ABSENT_FOR, str(missing))
             self.lacks(str(missing))
+            self.sees(model, "" if isinstance(missing, NotInstalled) else NO_ACCESS)
         else:
             self.note(f"read/{model}", "1")
+            self.sees(model)
             self.memory.absent.pop(model, None)
 
     def fields(self, model: str, wanted: Sequence[str]) -> tuple[str, ...]:
         """Those of the wanted fields the model has here (versions and access differ); asked once per process."""
-        if model not in self.memory.fields:
+        asked = (model, tuple(wanted))
+        if asked not in self.memory.fields:
             known = self.door.call(model, "fields_get", allfields=list(wanted), attributes=["type"])
             if not isinstance(known, dict):
                 raise BadRecord(f"Odoo's fields_get of {model} is no table of fields.")
-            self.memory.fields[model] = ("id", *(one for one in wanted if one in known))
-        found = self.memory.fields[model]
+            self.memory.fields[asked] = ("id", *(one for one in wanted if one in known))
+        found = self.memory.fields[asked]
         absent = [one for one in wanted if one not in found]
         if absent:
             self.lacks(f"{model} has no {', '.join(absent)} here (or the user may not read it): left out.")

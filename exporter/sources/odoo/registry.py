@@ -4,18 +4,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.sources.odoo.approvals import read_approvals
+from exporter.sources.odoo.automations import read_automations
 from exporter.sources.odoo.crons import read_crons
 from exporter.sources.odoo.door import Door
 from exporter.sources.odoo.jobs import read_jobs
+from exporter.sources.odoo.keys import read_keys
+from exporter.sources.odoo.log_rows import read_logging
+from exporter.sources.odoo.mails import read_mails
 from exporter.sources.odoo.options import OdooOptions
 from exporter.sources.odoo.reading import Memory, Reading
 from exporter.sources.polling import Poll, Source
 
+LOGGING = "odoo/logging"
 COLLECTIONS: Mapping[str, Callable[[Reading], None]] = {
+    LOGGING: read_logging,  # before the scheduled actions, so that a run's exact words are there when it is told
     "odoo/crons": read_crons,
     "odoo/jobs": read_jobs,
     "odoo/approvals": read_approvals,
+    "odoo/automations": read_automations,
+    "odoo/mails": read_mails,
+    "odoo/keys": read_keys,
 }
+# How many ordinary polls pass between two of a collection that hardly ever changes, or that nobody waits for.
+SELDOM: Mapping[str, int] = {"odoo/automations": 20, "odoo/mails": 4, "odoo/keys": 20}
 
 
 @dataclass(slots=True, kw_only=True)

@@ -38,10 +38,10 @@ def read_tracking(reading: Reading, approval: Approval) -> None:
 
 def _wanted(reading: Reading, approval: Approval, part: str) -> Domain:
     # By the field, not by mail_message_id.model: that one is silently cut to readable messages.
-    start = from_second(reading.marks[f"start/{part}"])
+    start, field = from_second(reading.marks[f"start/{part}"]), reading.options.shows.tracked
     return [
-        ["field_id.model", "=", approval.model],
-        ["field_id.name", "=", approval.state_field],
+        [f"{field}.model", "=", approval.model],
+        [f"{field}.name", "=", approval.state_field],
         ["create_date", ">=", stamp(start)],
     ]
 

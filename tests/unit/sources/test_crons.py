@@ -36,7 +36,7 @@ def _loaded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_captured_runs_are_told() -> None:
-    """Eight captured polls of seven actions: starts, ends, counts and failures as the log said (feature 2)."""
+    """Eight captured polls of seven actions: starts, ends, counts, failures; nothing is configured (features 2, 82)."""
     odoo, marks = lab(), dict[str, str]()
     source = _source(odoo)
     told: list[Event] = []
