@@ -232,15 +232,18 @@ _NEXT = {
 
 
 @st.composite
-def purchases(draw: st.DrawFn, record: int = PO[1], *, least: float = 1.0) -> Truth:
-    """A purchase that is moved through its states, and reviews that are asked while it is a draft."""
+def purchases(draw: st.DrawFn, record: int = PO[1], *, least: float = 1.0, most: float = 200.0) -> Truth:
+    """A purchase that is moved through its states, and reviews that are asked while it is a draft.
+
+    Its changes are `least` to `least` + `most` seconds apart.
+    """
     truth, of, time, state = Truth(), (PO[0], record), 1.0, "draft"
     results: list[Result] = []
     truth.add(0.5, lambda _: document(0, "draft", of))
     for number in range(draw(st.integers(1, 6))):
         if state == "draft" and draw(st.booleans()):
             time = _round(draw, truth, of, time)
-        time += least + draw(st.integers(0, 200_000)) / 1000
+        time += least + draw(st.integers(0, int(most * 1000))) / 1000
         following = draw(st.sampled_from(_NEXT[state]))
         truth.add(time, _moved(floor(time), (state, following), number + record * 100, of))
         state = following

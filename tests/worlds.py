@@ -2,24 +2,28 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from msgspec import structs
 
 from exporter.domain import bodies as b
 from exporter.domain.bodies import Body
+from exporter.domain.contract import LOG_EVENTS
 from exporter.domain.events import Event
 from exporter.domain.runs import Run, Timer
 from exporter.domain.tenants import Tenant
 from exporter.domain.told import LogRecord, Measurement, Observation, Span
 from exporter.fold import findings
 from exporter.fold.advance import KINDS, advance, memory_of
+from exporter.fold.route import asks
 from exporter.fold.subjects import Flow, Subject, load, save
 from exporter.fold.tell import decode_run
 from exporter.fold.workflows import Workflow
 from exporter.loops.batching import Batch, due, gauges, group, in_order, parts
-from exporter.store.protocols import RunRow
+from exporter.loops.linking import Linking
+from exporter.store.protocols import RunRow, Stored
 from exporter.telemetry.instruments import INSTRUMENTS
 
 T0 = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
@@ -33,7 +37,10 @@ PURCHASE = Workflow(
 )
 FLOW = Flow(tenant=TENANT, workflows={"purchase.order": PURCHASE})
 SOURCES = tuple(sorted({kind.source for kind in KINDS.values()}))
-CRONS, JOBS, APPROVALS = "odoo/crons", "odoo/jobs", "odoo/approvals"
+CRONS, JOBS, APPROVALS, MAILS = "odoo/crons", "odoo/jobs", "odoo/approvals", "odoo/mails"
+
+
+Error = tuple[str, str, int | None]
 
 
 def at(seconds: float) -> datetime:
@@ -52,8 +59,8 @@ def event(name: str, when: float, key: str, body: Body, *, source: str = CRONS, 
 
 
 def counted(when: float, lastcall: float | None, failures: int = 0, **about: object) -> Event:
-    """ir.cron read at `when`; about: cron, nextcall, active, interval (minutes), first_failure."""
-    given = {"cron": 42, "nextcall": 0.0, "active": True, "interval": 1440} | about
+    """ir.cron read at `when`; about: cron, nextcall, active, interval (minutes), counts, called."""
+    given = {"cron": 42, "nextcall": 0.0, "active": True, "interval": 1440, "counts": True, "called": "began"} | about
     body = b.CronCounted(
         cron_id=int(str(given["cron"])),
         name="LAB action",
@@ -65,6 +72,8 @@ def counted(when: float, lastcall: float | None, failures: int = 0, **about: obj
         lastcall=maybe(lastcall),
         nextcall=at(float(str(given["nextcall"]))),
         failure_count=failures,
+        counts=bool(given["counts"]),
+        called="ended" if given["called"] == "ended" else "began",
     )
     return event("odoo.cron.counted", when, f"0/cron/{body.cron_id}/{when}", body)
 
@@ -218,6 +227,48 @@ class Review:
         return event(name, when, f"0/review/{self.number}/{status}", body, source=APPROVALS)
 
 
+def webhook(
+    delivery: str,
+    when: float,
+    *,
+    hook: str = "stripe",
+    began: float | None = None,
+    error: Error | None = None,
+    **about: Any,
+) -> Event:
+    """A webhook that came two seconds after what it tells of; `error`: type, message, HTTP status."""
+    kind, message, status = error or ("", "", None)
+    body = b.WebhookReceived(
+        hook=hook,
+        delivery=delivery,
+        started_at=maybe(when if began is None else began),
+        ended_at=at(when),
+        error_type=kind,
+        error=message,
+        http_status=status,
+        size=100,
+        **({"result": "success"} | about),
+    )
+    return event("webhook.received", when, f"0/{hook}/{delivery}", body, source=f"hooks/{hook}", seen=when + 2)
+
+
+def mail(when: float, state: str = "exception", *, number: int = 9, of: tuple[str, int] | None = None) -> Event:
+    """A mail made at 0 that was seen in a state, written at `when`."""
+    model, record = of or (None, None)
+    failed = state == "exception"
+    body = b.MailChanged(
+        mail_id=number,
+        state=state,
+        failure_type="mail_smtp" if failed else "",
+        failure="550 5.1.1 <[EMAIL]>: Recipient address rejected" if failed else "",
+        model=model,
+        record_id=record,
+        create_date=at(0),
+        recipients=2,
+    )
+    return event("odoo.mail.changed", when, f"0/odoo/mails/mail/{number}/{when:g}-{state}", body, source=MAILS)
+
+
 def read(source: str, seconds: float) -> Event:
     """A Source's mark."""
     until = at(seconds)
@@ -253,6 +304,16 @@ class World:
     quarantined: list[str] = field(default_factory=list)
     claimed: dict[str, RunRow] = field(default_factory=dict)
     found: "Heard" = field(default_factory=Heard)
+    linked: dict[str, str] = field(default_factory=dict)
+    waiting: list[Event] = field(default_factory=list)
+    links: Linking = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Link keys are looked up in what earlier Commits kept."""
+        self.links = Linking(
+            find=lambda keys: {key: self.linked[key] for key in keys if key in self.linked},
+            waiting=lambda keys: [Stored(seq=0, event=one) for one in self.waiting if asks(one) in keys],
+        )
 
     def append(self, events: Iterable[Event], batch: int = 1000) -> "World":
         """Fold Events in the order given, `batch` a Commit; a repeated key is a no-op, as in the store."""
@@ -313,26 +374,38 @@ class World:
     def _commit(self, events: Sequence[Event]) -> None:
         """As loops/folding.py does it."""
         before = {key: reload(subject) for key, subject in self.subjects.items()}
-        batch = Batch(flow=self.flow, before=before)
-        for part, batch.marks in parts(events):
+        self.links.forget()
+        self.links.begin()
+        batch = Batch(flow=replace(self.flow, links=self.links.known), before=before)
+        for whole, batch.marks in parts(events):
+            part = self.links.placed(whole)
             woken = (*due(self.timers.values(), batch), *batch.due())
-            for key, mine in in_order({**dict.fromkeys(woken, ()), **group(part)}).items():
+            groups = in_order({**dict.fromkeys(woken, ()), **group(part, self.links.known, self.flow)})
+            self.links.look_up(link for key, mine in groups.items() for link in batch.asks(key, mine))
+            for key, mine in groups.items():
                 batch.fold(key, mine)
             for key, claimed in batch.claims().items():
                 batch.fold(key, claimed)
-        batch.correct(self.rows.get)
+        batch.correct(self.rows.get, self._near)
+        self.linked |= self.links.made
+        self.waiting = [one for one in self.waiting if asks(one) not in self.links.released]
+        self.waiting += [event for waiting in self.links.parked.values() for event in waiting]
         self._set(*batch.timers())
         self.subjects.update(batch.subjects)
         self.rows.update({row.id: row for row in batch.runs if row.kind != "finding"})
         self.claimed.update({row.id: row for row in batch.runs if row.kind == "finding"})
         self.quarantined += [one.reason for one in batch.quarantine]
         for told in (gauges(events), *batch.told, *batch.history):
+            assert {log.event_name for log in told.logs} <= LOG_EVENTS.keys(), "a name that is not in the contract (59)"
             of_findings = told.spans[:1] and told.spans[0].scope == findings.SOURCE
             target = self.found if of_findings else self
             target.spans += told.spans
             target.logs += told.logs
             target.measurements += told.measurements
             target.observations += told.observations
+
+    def _near(self, subject: str, began: tuple[datetime, datetime]) -> list[RunRow]:
+        return [r for r in self.rows.values() if r.subject == subject and began[0] <= r.started_at <= began[1]]
 
     def _set(self, moved: Sequence[Timer], cleared: Sequence[tuple[str, str]]) -> None:
         for name in cleared:

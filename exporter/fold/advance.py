@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -12,11 +11,41 @@ from msgspec.structs import replace
 from exporter.domain.events import Event
 from exporter.domain.runs import Run, Step, Timer
 from exporter.domain.times import EPOCH
-from exporter.fold import crons, findings, jobs, records, scheduler
+from exporter.fold import (
+    calls,
+    crons,
+    deliveries,
+    doubles,
+    executions,
+    expectations,
+    findings,
+    inbound,
+    integrations,
+    jobs,
+    mails,
+    records,
+    scheduler,
+    sends,
+)
 from exporter.fold.judging import judge
 from exporter.fold.subjects import Cut, Flow, Kind, Subject, order
 
-_ALL: tuple[Kind[Any], ...] = (crons.KIND, jobs.KIND, records.KIND, scheduler.KIND, findings.KIND)
+_ALL: tuple[Kind[Any], ...] = (
+    crons.KIND,
+    jobs.KIND,
+    records.KIND,
+    scheduler.KIND,
+    findings.KIND,
+    deliveries.KIND,
+    calls.KIND,
+    inbound.KIND,
+    mails.KIND,
+    sends.KIND,
+    executions.KIND,
+    integrations.KIND,
+    expectations.KIND,
+    doubles.KIND,
+)
 KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in _ALL}
 LONG = timedelta(seconds=60)  # a Run open for longer shows a `started` marker (decision 3)
 SETTLE, STARTED, LIMIT = "settle", "started", "limit"
@@ -108,9 +137,9 @@ def advance(
 
 def timers(before: Subject, after: Subject) -> tuple[list[Timer], list[str]]:
     """Timers to set or to move, and the names of those no longer wanted."""
-    source = KINDS[after.kind].source
+    source_of = KINDS[after.kind].source_of
     moved = [
-        Timer(subject=after.key, name=name, due=at, source=source)
+        Timer(subject=after.key, name=name, due=at, source=source_of(name))
         for name, at in after.due.items()
         if before.due.get(name) != at
     ]
@@ -127,7 +156,7 @@ def _insert(subject: Subject, events: Sequence[Event], kind: Kind[Any]) -> tuple
         else:
             late.append(Late(run=f"{subject.key}#{run}", event=event))
     facts.sort(key=order)
-    if any(one.key == two.key and one.source == two.source for one, two in pairwise(facts)):
+    if len({event.key for event in facts}) < len(facts):  # Sources seldom share keys: that is looked at then
         facts = list({(event.source, event.key): event for event in reversed(facts)}.values())[::-1]
     return facts, tuple(late)
 
@@ -159,7 +188,7 @@ def _fresh(cut: Cut[Any], until: datetime, told: frozenset[str]) -> tuple[Step, 
 
 def _wanted(cut: Cut[Any], told: frozenset[str], kind: Kind[Any]) -> dict[str, datetime]:
     """The Timers this state needs, due at the first mark that changes it: a cut in between would say no more."""
-    wanted: dict[str, datetime] = {}
+    wanted = dict(cut.waits)
     ends = [end for _, end in _untold(cut, told)] + ([cut.ready_at] if cut.ready_at else [])
     if ends:
         wanted[SETTLE] = min(ends) + kind.settle

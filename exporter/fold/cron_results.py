@@ -1,4 +1,8 @@
-"""How runs of scheduled actions ended: ir.cron says it, but only of the newest run and in numbers (decision 10)."""
+"""How runs of scheduled actions ended: ir.cron says it, but only of the newest run and in numbers (decision 10).
+
+Odoo 18 writes when the run was over into `lastcall`, all others when it began. Before 18 failures are not counted and
+no rows of runs are kept: that `lastcall` moved is all that is seen of a run.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +12,7 @@ from msgspec import Struct
 
 from exporter.domain.bodies import CronCounted
 from exporter.domain.events import Event
-from exporter.domain.runs import Result
+from exporter.domain.runs import Failure, Result
 from exporter.fold.cron_rows import ADJACENT, STUCK, Execution
 
 GRACE = timedelta(seconds=10)  # ir.cron is committed a few ms after the last progress row; give it far longer
@@ -21,11 +25,12 @@ class Past:
 
     Attributes:
         counted: the newest ir.cron row that belongs to the past.
-        started_at: when the last closed run started; `stuck`: the highest timed_out_counter of its rows.
+        called_at: the highest `lastcall` that the last closed run explains; `stuck`: the highest timed_out_counter of
+            its rows.
     """
 
     counted: CronCounted | None
-    started_at: datetime
+    called_at: datetime
     stuck: int
 
 
@@ -36,6 +41,10 @@ class Settled(Struct, frozen=True, kw_only=True, gc=False):
         execution: None for a run that wrote no progress row.
         counted: whether ir.cron was written at its end: only then did `nextcall` move on.
         row: ir.cron as it was last read before that.
+        polled_at: when it began as polling shows it, where the log said that more exactly: its key is made of this.
+        failure: why it failed, where the log says it; `is_lined`: whether the log (or ir.logging) spoke of it;
+            `is_exact`: whether its times are the log's, to the millisecond.
+        is_endless: nobody saw when it ended; `end` is when it began.
     """
 
     execution: Execution | None
@@ -45,6 +54,11 @@ class Settled(Struct, frozen=True, kw_only=True, gc=False):
     known_at: datetime
     counted: bool
     row: CronCounted | None
+    polled_at: datetime | None = None
+    failure: Failure | None = None
+    is_lined: bool = False
+    is_exact: bool = False
+    is_endless: bool = False
 
 
 class _Move(Struct, frozen=True, kw_only=True, gc=False):
@@ -95,14 +109,22 @@ def _moves(facts: Sequence[Event], before: CronCounted | None) -> list[_Move]:
 def _match(found: Sequence[Execution], place: int, move: _Move) -> int | None:
     """The run that moved `lastcall`: the first one that began at or after it (it is taken just before the first row).
 
-    A run that began in the very second of `lastcall` behind another one can only have moved it last.
+    A run that began in the very second of `lastcall` behind another one can only have moved it last. On Odoo 18 it is
+    the run that ended then: `lastcall` is taken just after its last row was written.
     """
+    if move.now.called == "ended":
+        ended = [index for index in range(place, len(found)) if _ended_then(found[index], move.last)]
+        return ended[-1] if ended else None
     hit = next((index for index in range(place, len(found)) if _fits(found[index], move)), None)
     while (
         hit is not None and hit + 1 < len(found) and found[hit + 1].start == move.last and _fits(found[hit + 1], move)
     ):
         hit += 1
     return hit
+
+
+def _ended_then(one: Execution, last: datetime) -> bool:
+    return one.ended and one.end <= last <= one.end + ADJACENT
 
 
 def _fits(one: Execution, move: _Move) -> bool:
@@ -126,7 +148,7 @@ def _counted(runs: Sequence[Execution], move: _Move, *, healed: Execution | None
     finished = 0
     for one in reversed(runs):
         crashed = one.crashed and one is not runs[-1]
-        failures = -1 if healed else move.failures
+        failures = -1 if healed or not move.now.counts else move.failures
         results.append("error" if crashed else _nth(finished, one, failures, matched=one is runs[-1]))
         finished += not crashed
     return [
@@ -153,9 +175,15 @@ def _nth(back: int, one: Execution, failures: int, *, matched: bool) -> Result:
 
 
 def _rowless(move: _Move, found: Sequence[Execution], past: Past) -> list[Settled]:
-    """A failed run without a row: stopped after three time-outs in a row, or its user is archived."""
-    grown = move.before is not None and move.failures > move.before.failure_count
-    if not grown or move.last <= past.started_at:
+    """A failed run without a row: stopped after three time-outs in a row, or its user is archived.
+
+    Where Odoo keeps no rows every run is without one, and how it went is not known.
+    """
+    if move.last <= past.called_at:
+        return []
+    if not move.now.counts:
+        return [] if found else [_unseen(move)]
+    if move.before is None or move.failures <= move.before.failure_count:
         return []
     before = [one.stuck for one in found if one.start <= move.last]
     return [
@@ -169,6 +197,20 @@ def _rowless(move: _Move, found: Sequence[Execution], past: Past) -> list[Settle
             row=move.before,
         )
     ]
+
+
+def _unseen(move: _Move) -> Settled:
+    """A run of which only `lastcall` tells."""
+    return Settled(
+        execution=None,
+        start=move.last,
+        end=move.last,
+        result="unknown",
+        known_at=move.at,
+        counted=True,
+        row=move.before,
+        is_endless=True,
+    )
 
 
 def _uncounted(one: Execution, reads: Sequence[Event], past: Past) -> Settled:

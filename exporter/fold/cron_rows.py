@@ -1,7 +1,6 @@
 """Rows of ir.cron.progress put together into executions: one row is one loop iteration, a run may take several."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
@@ -48,8 +47,7 @@ class Execution(Struct, frozen=True, kw_only=True, gc=False):
         return self.rows[-1].remaining > 0
 
 
-@dataclass(slots=True)
-class _Row:
+class _Row(Struct, kw_only=True, gc=False):
     """What the versions of one row say: the most advanced one, the highest counter, when it vanished."""
 
     newest: CronProgress
@@ -89,7 +87,8 @@ def _rows(events: Iterable[Event]) -> list[_Row]:
                 found[body.progress_id] = _Row(newest=body, counter=body.timed_out_counter)
                 continue
             row.counter = max(row.counter, body.timed_out_counter)
-            if _progress(body) > _progress(row.newest):
+            ends = row.newest.timed_out_counter > 0 and body.timed_out_counter == 0  # nearly always: no need to compare
+            if ends or _progress(body) > _progress(row.newest):
                 row.newest = body
         elif isinstance(body, RecordVanished):
             gone.append((body.record_id if body.subject_model else None, event.at))

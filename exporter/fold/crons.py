@@ -8,93 +8,75 @@ committed a moment after the last progress row. So a run is told when an ir.cron
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from exporter.domain.bodies import CronCounted, CronProgress, CronTrigger, RecordVanished
+from exporter.domain.bodies import CronCounted, CronProgress, CronTrigger, LogWritten, RecordVanished
 from exporter.domain.events import Event
-from exporter.domain.runs import BAD, CLAMPED, Attributes, Failure, Result, Run, RunLink, Step
+from exporter.domain.runs import Run
 from exporter.domain.times import EPOCH
-from exporter.fold.cron_results import GRACE, Past, Settled, settle
-from exporter.fold.cron_rows import Execution, executions
-from exporter.fold.subjects import Cut, Flow, Kind
-
-_INTERVALS = {"minutes": timedelta(minutes=1), "hours": timedelta(hours=1)}  # longer ones follow the local calendar
-
-
-class CronMemory(Struct, frozen=True, kw_only=True, gc=False):
-    """What is remembered of the runs already cut.
-
-    Attributes:
-        counted: the newest ir.cron row that belongs to the past.
-        row: highest progress row id of a closed run; `key`: that run's key; `result`, `stuck`: how it ended.
-        ended_at: when the last closed run ended.
-        counted_at: when the last run started that ir.cron counted: `nextcall` was later than that afterwards.
-        failed: key of the last failed run, for the link.
-    """
-
-    counted: CronCounted | None = None
-    row: int = 0
-    key: str = ""
-    started_at: datetime = EPOCH
-    ended_at: datetime = EPOCH
-    failed: str = ""
-    result: Result | None = None
-    stuck: int = 0
-    counted_at: datetime = EPOCH
-
-
-class _Setting(Struct, frozen=True, kw_only=True, gc=False):
-    """What runs are drawn with: the newest ir.cron row (for its names), the triggers, the tenant."""
-
-    named: CronCounted | None
-    triggers: tuple[CronTrigger, ...]
-    flow: Flow
+from exporter.fold import cron_lines
+from exporter.fold.cron_lines import FORGOTTEN, JITTER, LOG, NEAR, ROWS, Told, laid_over, told_runs
+from exporter.fold.cron_memory import CronMemory, Setting, newest_row, remember
+from exporter.fold.cron_results import GRACE, Past, settle
+from exporter.fold.cron_rows import ADJACENT, executions
+from exporter.fold.cron_runs import draw, open_run
+from exporter.fold.subjects import UNPLACED, Cut, Flow, Kind
 
 
 def cut(facts: Sequence[Event], memory: CronMemory, until: datetime, flow: Flow) -> Cut[CronMemory]:
     """Close every run whose result an ir.cron read up to `until` tells."""
     found = executions(facts)
-    past = Past(counted=memory.counted, started_at=memory.started_at, stuck=memory.stuck)
+    past = Past(counted=memory.counted, called_at=_called(memory, newest_row(facts, memory)), stuck=memory.stuck)
     triggers = tuple(e.body for e in facts if isinstance(e.body, CronTrigger))
-    setting = _Setting(named=_newest(facts, memory), triggers=triggers, flow=flow)
+    named = newest_row(facts, memory)
+    setting = Setting(cron_id=_id(facts, named), named=named, triggers=triggers, flow=flow)
+    lined = _lined(facts, memory, flow)
+    lines: dict[datetime, Told] = {}
     settled = settle(facts, found, past)
+    if lined is not None:
+        settled, lines = laid_over(settled, found, lined, awaited=flow.witnesses)
     closed: list[Run] = []
     for one in settled:
         if one.known_at > until:
             break
-        closed.append(_run(one, memory, setting))
-        memory = _remember(one, memory)
+        closed.append(draw(one, memory, setting))
+        memory = remember(one, memory, setting)
     waiting = settled[len(closed) :]
     before_open = memory
     for one in waiting:
-        before_open = _remember(one, before_open)
+        before_open = remember(one, before_open, setting)
+    if lines:
+        gone = {id(line) for run in closed if (told := lines.get(run.started_at)) for line in told.lines}
+        facts = [event for event in facts if id(event) not in gone]
     memory, left = _absorb(facts, memory, until, waiting=bool(waiting))
     return Cut(
         closed=tuple(closed),
-        open=_open(found, before_open, setting),
+        open=open_run(found, before_open, setting),
         facts=left,
         memory=memory,
         ready_at=waiting[0].known_at if waiting else None,
     )
 
 
-def _key(one: Settled) -> str:
-    return one.execution.key if one.execution else one.start.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _lined(facts: Sequence[Event], memory: CronMemory, flow: Flow) -> list[Told] | None:
+    """Runs as the log and ir.logging tell them; None where neither speaks or is expected to."""
+    if not flow.witnesses & {LOG, ROWS} and LogWritten not in {type(event.body) for event in facts}:
+        return None
+    return told_runs(facts, memory.ended_at)
 
 
-def _remember(one: Settled, memory: CronMemory) -> CronMemory:
-    return CronMemory(
-        counted=memory.counted,
-        row=max(memory.row, one.execution.rows[-1].progress_id) if one.execution else memory.row,
-        key=_key(one),
-        started_at=one.start,
-        ended_at=one.end,
-        failed=_key(one) if one.result in BAD else memory.failed,
-        result=one.result,
-        stuck=one.execution.stuck if one.execution else 0,
-        counted_at=one.start if one.counted else memory.counted_at,
-    )
+def _id(facts: Sequence[Event], named: CronCounted | None) -> int:
+    """The action's id: every fact but a line of an old log names it."""
+    if named is not None:
+        return named.cron_id
+    ids = (getattr(event.body, "cron_id", None) or getattr(event.body, "subject_id", None) for event in facts)
+    return next((one for one in ids if one), 0)
+
+
+def _called(memory: CronMemory, row: CronCounted | None) -> datetime:
+    """The highest `lastcall` that the last closed run explains."""
+    ended = row is not None and row.called == "ended" and memory.ended_at > EPOCH
+    return memory.ended_at + ADJACENT if ended else memory.started_at
 
 
 def _absorb(
@@ -112,7 +94,7 @@ def _absorb(
         row = event.body
         if isinstance(row, CronCounted):
             moved = counted is None or row.lastcall != counted.lastcall or row.failure_count > counted.failure_count
-            pending = moved and row.lastcall is not None and row.lastcall > memory.started_at
+            pending = moved and row.lastcall is not None and row.lastcall > _called(memory, row)
             holding = holding or event.at > until or (pending and (waiting or event.at + GRACE > until))
             if holding:
                 left.append(event)
@@ -128,6 +110,8 @@ def _absorb(
 def _waits(event: Event, memory: CronMemory, until: datetime) -> bool:
     """Whether a fact other than a read of ir.cron may still say something of a run that is not closed."""
     row = event.body
+    if isinstance(row, LogWritten):
+        return event.at + FORGOTTEN > until
     if isinstance(row, CronProgress):
         return row.progress_id > memory.row
     if isinstance(row, CronTrigger):
@@ -137,135 +121,19 @@ def _waits(event: Event, memory: CronMemory, until: datetime) -> bool:
     )
 
 
-def _newest(facts: Sequence[Event], memory: CronMemory) -> CronCounted | None:
-    return next((e.body for e in reversed(facts) if isinstance(e.body, CronCounted)), memory.counted)
-
-
-def _open(found: Sequence[Execution], memory: CronMemory, setting: _Setting) -> Run | None:
-    """The run that is going on: the newest row, when it is not over."""
-    newest = found[-1] if found else None
-    if newest is None or newest.ended or newest.crashed:
-        return None
-    one = Settled(
-        execution=newest,
-        start=newest.start,
-        end=newest.start,
-        result="unknown",
-        known_at=EPOCH,
-        counted=False,
-        row=setting.named,
-    )
-    run = _run(one, memory, setting)
-    return replace(run, ended_at=None, result=None, failure=None, origin="live", state="running", since=newest.start)
-
-
-def _run(one: Settled, memory: CronMemory, setting: _Setting) -> Run:
-    row = one.row or setting.named
-    cron_id = one.execution.rows[0].cron_id if one.execution else row.cron_id if row else 0
-    scheduled, why = _scheduled(one, memory, setting.triggers)
-    first = setting.flow.tenant.first_start
-    return Run(
-        kind="cron",
-        workflow=(row.xmlid if row and row.xmlid else str(cron_id)),
-        subject=f"cron/{cron_id}",
-        model="ir.cron",
-        record_id=str(cron_id),
-        key=_key(one),
-        trace_key=_key(one),
-        title=row.name if row else f"ir.cron {cron_id}",
-        started_at=one.start,
-        scheduled_at=scheduled,
-        ended_at=one.end,
-        result=one.result,
-        failure=Failure(type=_ERROR_TYPES[one.result]) if one.result in BAD else None,
-        origin="history" if first is not None and one.end < first else "live",
-        steps=_steps(one, scheduled),
-        links=_links(cron_id, memory),
-        attributes=_attributes(row, why) + (CLAMPED if one.execution and one.execution.clamped else ()),
-    )
-
-
-# Over RPC Odoo tells that a run failed, not why: the exception stands in its log (semantic conventions: _OTHER).
-_ERROR_TYPES: dict[Result, str] = {"failure": "_OTHER", "error": "crashed", "timeout": "timed_out"}
-
-
-def _scheduled(one: Settled, memory: CronMemory, triggers: Sequence[CronTrigger]) -> tuple[datetime | None, str]:
-    """Since when the run was wanted, and why; None for a manual run or one whose reason nobody saw.
-
-    A run that stopped half-way or crashed is wanted again from its end on, and until then it was not this one's turn.
-    """
-    due = _due(one.row, memory)
-    by_schedule = due is not None and due <= one.start
-    if memory.result in {"partial", "error"}:
-        return min(memory.ended_at, one.start), "schedule" if by_schedule else "trigger"
-    wanted = [t.call_at for t in triggers if memory.started_at < t.call_at <= one.start]
-    if due is not None and by_schedule:
-        return min(max(due, memory.ended_at), one.start), "schedule"
-    if wanted:
-        return min(max(min(wanted), memory.ended_at), one.start), "trigger"
-    return None, "unknown"
-
-
-def _due(row: CronCounted | None, memory: CronMemory) -> datetime | None:
-    """`nextcall` as it stood before the run; where runs were counted since it was read, as Odoo has moved it on."""
-    if row is None or row.nextcall is None or memory.counted_at < row.nextcall:
-        return row.nextcall if row else None
-    period = _INTERVALS.get(row.interval_type, timedelta(0)) * row.interval_number
-    if period <= timedelta(0):
-        return None
-    return row.nextcall + period * ((memory.counted_at - row.nextcall) // period + 1)
-
-
-def _steps(one: Settled, scheduled: datetime | None) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    if scheduled is not None and scheduled < one.start:
-        steps.append(Step(role="wait", name="wait", started_at=scheduled, ended_at=one.start, wait="queue"))
-    rows = one.execution.rows if one.execution and len(one.execution.rows) > 1 else ()
-    for number, batch in enumerate(rows, start=1):
-        steps.append(
-            Step(
-                role=f"batch/{number}",
-                name="batch",
-                started_at=batch.create_date,
-                ended_at=max(batch.write_date, batch.create_date) if batch.timed_out_counter == 0 else None,
-                attributes=(("odoo.cron.done", batch.done), ("odoo.cron.remaining", batch.remaining)),
-            )
-        )
-    return tuple(steps)
-
-
-def _links(cron_id: int, memory: CronMemory) -> tuple[RunLink, ...]:
-    if not memory.failed or memory.failed != memory.key:
-        return ()
-    link = RunLink(
-        reason="previous_failure",
-        model="ir.cron",
-        record_id=str(cron_id),
-        key=memory.failed,
-        trace_key=memory.failed,
-    )
-    return (link,)
-
-
-def _attributes(row: CronCounted | None, why: str) -> Attributes:
-    if row is None:
-        return (("odoo.cron.trigger", why),)
-    return (
-        ("odoo.cron.name", row.name),
-        ("odoo.cron.trigger", why),
-        ("faas.cron", f"every {row.interval_number} {row.interval_type}"),
-    )
-
-
 def late(event: Event, memory: CronMemory) -> str | None:
-    """A progress row of a run that was closed already belongs to that run."""
+    """A progress row of a run that was closed already belongs to that run, a line from before its end to one before."""
     row = event.body
+    if isinstance(row, LogWritten):
+        return UNPLACED if memory.key and event.at <= memory.ended_at + (JITTER if memory.is_lined else NEAR) else None
     return memory.key if isinstance(row, CronProgress) and row.progress_id <= memory.row else None
 
 
 def differs(run: Run, event: Event) -> str:
-    """What a late progress row would have changed of the told run."""
+    """What a late progress row, or a line of the log, would have changed of the told run."""
     row = event.body
+    if isinstance(row, LogWritten):
+        return cron_lines.differs(run, row)
     if not isinstance(row, CronProgress) or run.ended_at is None or row.timed_out_counter > 0:
         return ""
     if row.write_date - run.ended_at > timedelta(seconds=1):
@@ -281,4 +149,6 @@ KIND = Kind(
     cut=cut,
     late=late,
     differs=differs,
+    near=cron_lines.near,
+    same=cron_lines.same,
 )

@@ -12,6 +12,7 @@ from msgspec import Struct
 from exporter.domain.bodies import FindingClosed, FindingSeen
 from exporter.domain.events import Event
 from exporter.domain.runs import Attributes, Run, RunLink
+from exporter.fold.quiet import quiet_until
 from exporter.fold.subjects import Cut, Flow, Kind
 
 SOURCE = "detectors/findings"
@@ -33,11 +34,11 @@ def subject_of(body: FindingSeen | FindingClosed) -> str:
 
 def cut(facts: Sequence[Event], memory: FindingMemory, until: datetime, flow: Flow) -> Cut[FindingMemory]:
     """Open, update and close in the order of the facts: one ordered witness, so nothing is waited for."""
-    del until, flow
+    del until
     closed: list[Run] = []
     for event in facts:
         body = event.body
-        if isinstance(body, FindingSeen) and (memory.closed_at is None or event.at >= memory.closed_at):
+        if isinstance(body, FindingSeen) and _is_told(body, event.at, memory, flow):
             opened = memory.opened_at or event.at
             memory = FindingMemory(seen=body, opened_at=opened, example=memory.example or body.example)
         elif isinstance(body, FindingClosed) and memory.seen is not None:
@@ -46,6 +47,14 @@ def cut(facts: Sequence[Event], memory: FindingMemory, until: datetime, flow: Fl
     return Cut(
         closed=tuple(closed), open=_run(memory, None, "") if memory.seen is not None else None, facts=(), memory=memory
     )
+
+
+def _is_told(seen: FindingSeen, at: datetime, memory: FindingMemory, flow: Flow) -> bool:
+    """Not behind its end; and nothing learned is opened in a quiet window, in which what is unusual is ordinary."""
+    if memory.closed_at is not None and at < memory.closed_at:
+        return False
+    declared = flow.limits.get(seen.subject, flow.usual)
+    return memory.seen is not None or seen.p is None or quiet_until(declared.quiet, at) is None
 
 
 def _run(memory: FindingMemory, end: datetime | None, reason: str) -> Run:
@@ -77,6 +86,9 @@ def _link(example: str, seen: FindingSeen) -> RunLink | None:
     kind, _, record = subject.partition("/")
     if kind == "cron" and key.isdigit():
         return RunLink(reason="example", model="ir.cron", record_id=record, key=key, trace_key=key)
+    if kind == "record":  # its first episode, as a document's episodes are one trace unless that was chosen otherwise
+        model, _, number = record.rpartition("/")
+        return RunLink(reason="example", model=model, record_id=number, key=key, trace_key="")
     if kind == "job" and seen.model == "queue.job" and seen.record_id:
         return RunLink(reason="example", model="queue.job", record_id=seen.record_id, key=key, trace_key=key)
     return None

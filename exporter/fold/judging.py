@@ -12,13 +12,14 @@ from msgspec import Struct
 
 from exporter.domain.bodies import CronCounted, FindingClosed, FindingSeen
 from exporter.domain.events import Event
-from exporter.domain.runs import BAD
 from exporter.domain.times import EPOCH
 from exporter.fold import limits, scheduler
-from exporter.fold.limits import SEVERITIES, Claim, Now
+from exporter.fold.cron_memory import streak_of
+from exporter.fold.limits import SEVERITIES, Claim, Limits, Now
+from exporter.fold.quiet import quiet_until
+from exporter.fold.stating import STATERS, event_of, state
 from exporter.fold.subjects import Cut, Flow, Subject
 
-SOURCE = "fold"
 CLOSED: Mapping[str, str] = {
     "schedule.late": "It has begun, or is missed by now.",
     "schedule.missed": "It has begun.",
@@ -39,6 +40,8 @@ class Judged(Struct, frozen=True, kw_only=True, gc=False):
 def judge(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime | None, *, silent: bool) -> Judged:
     """Judge at the mark `at`; without one, and before our first start, nothing is judged and what held holds."""
     first = flow.tenant.first_start
+    if subject.kind in STATERS:
+        return _stated(subject, cut, flow, at)
     if subject.kind not in {"cron", "scheduler"}:
         return Judged(claims=subject.claims)
     if at is None:
@@ -46,27 +49,66 @@ def judge(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime | None, *, s
     if first is not None and at < first:
         return Judged(claims=subject.claims, again=first)
     if subject.kind == "scheduler":
-        found, again = scheduler.claims(cut.memory), scheduler.look_again(cut.memory, at)
-        return _judged(subject, found, again, (at, "scheduler", "", "The scheduler"))
-    quiet = None if subject.claims else _quiet(cut, flow, at)
-    if quiet is not None:
-        return quiet
-    now = _now(cut, flow, at, silent=silent)
-    row = now.row
+        return _scheduler(subject, cut, flow.usual, at)
+    calm = None if subject.claims else _calm(cut, flow, at)
+    return calm or _action(subject, cut, flow, at, silent=silent)
+
+
+def _scheduler(subject: Subject, cut: Cut[Any], usual: Limits, at: datetime) -> Judged:
+    _, held = _held(subject, usual, at)
+    found = {name: claim for name, claim in scheduler.claims(cut.memory).items() if name not in held}
+    return _judged(
+        subject, found, scheduler.look_again(cut.memory, at, usual.late), (at, "scheduler", "", "The scheduler")
+    )
+
+
+def _stated(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime | None) -> Judged:
+    """What the kind itself claims."""
+    told = STATERS[subject.kind].at
+    at = told(cut.memory) if told else at
+    if at is None:
+        return Judged(claims=subject.claims, again=None if told else EPOCH)
+    stated = state(subject, cut.memory, flow, at)
+    return Judged(claims=stated.claims, events=stated.events, again=stated.quiet_until)
+
+
+def _action(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime, *, silent: bool) -> Judged:
+    row = _newest(cut)
+    declared = flow.limits_of(row)
+    until, held = _held(subject, declared, at)
+    streak = streak_of(cut.memory, flow)
+    now = Now(
+        at=at,
+        row=row,
+        open=cut.open,
+        last_bad=cut.memory.failed if streak.failing else "",
+        last_end=streak.ended_at,
+        bad=streak.bad,
+        good=streak.good,
+        limits=declared,
+        silent=silent,
+        held=held,
+    )
     label = (row.xmlid or str(row.cron_id)) if row else subject.key
-    record = str(row.cron_id) if row else ""
-    return _judged(subject, limits.claims(now), limits.look_again(now), (at, label, record, row.name if row else label))
+    about = (at, label, str(row.cron_id) if row else "", row.name if row else label)
+    moments = [one for one in (limits.look_again(now), until) if one is not None]
+    return _judged(subject, limits.claims(now), min(moments, default=None), about)
 
 
-def _quiet(cut: Cut[Any], flow: Flow, at: datetime) -> Judged | None:
+def _held(subject: Subject, declared: Limits, at: datetime) -> tuple[datetime | None, frozenset[str]]:
+    """Until when it is quiet, and what is not opened so long: everything that is not open."""
+    until = quiet_until(declared.quiet, at)
+    return until, frozenset(SEVERITIES.keys() - subject.claims.keys()) if until else frozenset()
+
+
+def _calm(cut: Cut[Any], flow: Flow, at: datetime) -> Judged | None:
     """The common case, told apart cheaply: nothing runs, nothing went wrong, and nothing is due yet."""
-    memory = cut.memory
-    if cut.open is not None or memory.result in BAD:
+    if cut.open is not None or streak_of(cut.memory, flow).failing:
         return None
     row = _newest(cut)
     if row is None or not row.active or row.nextcall is None:
         return Judged(claims={})
-    due = row.nextcall + _limits(row, flow).late
+    due = row.nextcall + flow.limits_of(row).late
     return Judged(claims={}, again=due) if at < due else None
 
 
@@ -74,28 +116,6 @@ def _newest(cut: Cut[Any]) -> CronCounted | None:
     rows = (e.body for e in reversed(cut.facts))
     counted: CronCounted | None = cut.memory.counted
     return next((one for one in rows if isinstance(one, CronCounted)), counted) if cut.facts else counted
-
-
-def _limits(row: CronCounted | None, flow: Flow) -> limits.Limits:
-    if row is None or not flow.limits:
-        return limits.DEFAULT
-    return flow.limits.get(row.xmlid or str(row.cron_id), limits.DEFAULT)
-
-
-def _now(cut: Cut[Any], flow: Flow, at: datetime, *, silent: bool) -> Now:
-    memory = cut.memory
-    row = _newest(cut)
-    first = flow.tenant.first_start
-    live = first is None or memory.ended_at >= first
-    return Now(
-        at=at,
-        row=row,
-        open=cut.open,
-        last_bad=memory.key if memory.result in BAD and live else "",
-        last_end=memory.ended_at,
-        limits=_limits(row, flow),
-        silent=silent,
-    )
 
 
 def _judged(
@@ -130,14 +150,10 @@ def _seen(claim: Claim, about: tuple[datetime, str, str, str], *, known: bool) -
         record_id=record,
     )
     word = "updated" if known else "opened"
-    return _event(f"finding.{word}", f"{claim.detector}/{label}/{word}/{at.isoformat()}", at, body)
+    return event_of(f"finding.{word}", f"{claim.detector}/{label}/{word}/{at.isoformat()}", at, body)
 
 
 def _closed(detector: str, about: tuple[datetime, str, str, str]) -> Event:
     at, label, _, _ = about
     body = FindingClosed(detector=detector, subject=label, reason=CLOSED[detector])
-    return _event("finding.closed", f"{detector}/{label}/closed/{at.isoformat()}", at, body)
-
-
-def _event(name: str, key: str, at: datetime, body: FindingSeen | FindingClosed) -> Event:
-    return Event(source=SOURCE, key=key, name=name, at=at, seen=at, precision=1, body=body)
+    return event_of("finding.closed", f"{detector}/{label}/closed/{at.isoformat()}", at, body)

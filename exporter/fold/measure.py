@@ -1,20 +1,34 @@
 """The numbers a Run says: measurements for the instruments of telemetry/metrics, observations for the detectors."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
-from exporter.domain.bodies import CronCounted, DetectorsBeat
+from exporter.domain.bodies import CronCounted, DetectorsBeat, KeyCounted, RecordVanished, RuleCounted, SightChanged
 from exporter.domain.events import Event
-from exporter.domain.runs import Run, Step
-from exporter.domain.times import MICRO, micros
-from exporter.domain.told import Exemplar, Measurement, Observation
+from exporter.domain.runs import ENDLESS, Run, Step
+from exporter.domain.times import micros
+from exporter.domain.told import Exemplar, Labels, Measurement, Observation
+from exporter.fold import call_numbers, coverage, execution_numbers
 
+_PROGRESS = {"odoo.cron.done": "odoo_cron_done_total", "odoo.cron.remaining": "odoo_cron_remaining"}
+RULE = "base.automation"
+# They last as long as a delivery's latency, until nobody waits any more, or as long as two records lie apart.
+UNMEASURED = frozenset({"send", "double"})
 NONE = "none"  # a label that has no value: Prometheus drops empty ones
 
 
 def run(run: Run, exemplar: Exemplar) -> list[Measurement]:
     """What a closed Run adds to the totals; histograms carry its root span as exemplar."""
-    return {"cron": _cron, "job": _job, "record": _record}[run.kind](run, exemplar)
+    return [*_BY_KIND[run.kind](run, exemplar), *_failure(run, exemplar), *coverage.told(run)]
+
+
+def _failure(run: Run, exemplar: Exemplar) -> Iterator[Measurement]:
+    """Why it failed, in the words that spans and alerts use, too."""
+    why = run.failure
+    if why is not None:
+        transient = "true" if why.transient else "false"
+        labels = (("kind", run.kind), ("class", why.failure_class), ("cause", why.cause), ("transient", transient))
+        yield Measurement(name="odoo_failures_total", labels=labels, value=1, at=_at(run), exemplar=exemplar)
 
 
 def _at(run: Run) -> datetime:
@@ -23,22 +37,18 @@ def _at(run: Run) -> datetime:
 
 def _span(began: datetime | None, ended: datetime | None) -> int:
     """Microseconds from one time to another; never negative."""
-    return max((ended - began) // MICRO, 0) if began and ended else 0
+    return max(micros(ended) - micros(began), 0) if began and ended else 0
 
 
 def _cron(run: Run, exemplar: Exemplar) -> list[Measurement]:
     at, result = _at(run), run.result or "unknown"
     outcome = (("cron", run.workflow), ("result", result))
-    found = [
-        Measurement(name="odoo_cron_runs_total", labels=outcome, value=1, at=at, exemplar=exemplar),
-        Measurement(
-            name="odoo_cron_run_duration_seconds",
-            labels=outcome,
-            value=_span(run.started_at, run.ended_at),
-            at=at,
-            exemplar=exemplar,
-        ),
-    ]
+    found = [Measurement(name="odoo_cron_runs_total", labels=outcome, value=1, at=at, exemplar=exemplar)]
+    if ENDLESS[0] not in run.attributes:
+        took = _span(run.started_at, run.ended_at)
+        found.append(
+            Measurement(name="odoo_cron_run_duration_seconds", labels=outcome, value=took, at=at, exemplar=exemplar)
+        )
     cron = (("cron", run.workflow),)
     if run.scheduled_at is not None:
         delay = _span(run.scheduled_at, run.started_at)
@@ -48,8 +58,19 @@ def _cron(run: Run, exemplar: Exemplar) -> list[Measurement]:
     names = ["odoo_cron_last_run_timestamp_seconds"]
     if result == "success":
         names.append("odoo_cron_last_success_timestamp_seconds")
+    found += _progress(run, cron)
     when = micros(at)
     return found + [Measurement(name=name, labels=cron, value=when, at=at) for name in names]
+
+
+def _progress(run: Run, cron: Labels) -> list[Measurement]:
+    """What the run did and left, where its action tells its progress."""
+    at = _at(run)
+    return [
+        Measurement(name=_PROGRESS[name], labels=cron, value=int(value), at=at)
+        for name, value in run.attributes
+        if name in _PROGRESS
+    ]
 
 
 def _job(run: Run, exemplar: Exemplar) -> list[Measurement]:
@@ -151,16 +172,40 @@ def beat(event: Event) -> tuple[Measurement, ...]:
     return tuple(Measurement(name=name, labels=(), value=value, at=event.at) for name, value in values.items())
 
 
+def _rule(rule: RuleCounted, at: datetime) -> tuple[Measurement, ...]:
+    """An automation rule as it is, and why it cannot be judged from outside, if so."""
+    sends = "yes" if rule.active and rule.webhooks else "no"
+    labels = (
+        ("rule", str(rule.rule_id)),
+        ("name", rule.name),
+        ("model", rule.model or NONE),
+        ("trigger", rule.trigger),
+        ("sends", sends),
+        ("unevaluable", rule.unevaluable or NONE),
+    )
+    return (Measurement(name="odoo_automation_info", labels=labels, value=1, at=at),)
+
+
 def gauges(event: Event) -> tuple[Measurement, ...]:
-    """What a fact says by itself, before any Run: the state of a scheduled action as Odoo shows it."""
+    """What a fact says by itself, before any Run: a rule, a key that reads, a scheduled action as Odoo shows it."""
     row = event.body
+    if isinstance(row, RuleCounted):
+        return _rule(row, event.at)
+    if isinstance(row, RecordVanished) and row.model == RULE:
+        gone = RuleCounted(rule_id=row.record_id, name="deleted", model="", trigger=NONE)
+        return _rule(gone, event.at)
+    if isinstance(row, KeyCounted):
+        end = micros(row.expires_at) if row.expires_at else 0
+        return (Measurement(name="odoo_api_key_expiry_timestamp_seconds", labels=(), value=end, at=event.at),)
+    if isinstance(row, SightChanged):
+        return (coverage.sight(event, row),)
     if not isinstance(row, CronCounted):
         return ()
     name = row.xmlid or str(row.cron_id)
     cron = (("cron", name),)
     values = {
         "odoo_cron_active": int(row.active),
-        "odoo_cron_consecutive_failures": row.failure_count,
+        "odoo_cron_consecutive_failures": row.failure_count if row.counts else None,
         "odoo_cron_next_run_timestamp_seconds": micros(row.nextcall) if row.nextcall else None,
     }
     interval = f"{row.interval_number} {row.interval_type}"
@@ -177,9 +222,14 @@ def gauges(event: Event) -> tuple[Measurement, ...]:
 
 def observations(run: Run) -> tuple[Observation, ...]:
     """A Run's own duration and its wait, in seconds, for the detectors."""
+    if run.kind in UNMEASURED or (run.result == "timeout" and run.kind == "expectation"):
+        return ()
     at = _at(run)
     name = f"{run.subject}#{run.key}"
-    found = [_observation(run, "duration", _span(run.started_at, run.ended_at), (name, at))]
+    found: list[Observation] = []
+    if ENDLESS[0] not in run.attributes:
+        duration = execution_numbers.worked(run) if run.kind == "execution" else _span(run.started_at, run.ended_at)
+        found.append(_observation(run, "duration", duration, (name, at)))
     if run.scheduled_at is not None:
         found.append(_observation(run, "delay", _span(run.scheduled_at, run.started_at), (name, at)))
     return tuple(found)
@@ -187,3 +237,18 @@ def observations(run: Run) -> tuple[Observation, ...]:
 
 def _observation(run: Run, what: str, us: int, where: tuple[str, datetime]) -> Observation:
     return Observation(series=f"{run.kind}.{what}/{run.workflow}", run=where[0], at=where[1], value=us / 1_000_000)
+
+
+_BY_KIND: Mapping[str, Callable[[Run, Exemplar], list[Measurement]]] = {
+    "cron": _cron,
+    "job": _job,
+    "record": _record,
+    "delivery": call_numbers.delivery,
+    "call": call_numbers.call,
+    "inbound": call_numbers.inbound,
+    "mail": call_numbers.delivery,
+    "send": call_numbers.send,
+    "execution": execution_numbers.run,
+    "expectation": call_numbers.expectation,
+    "double": call_numbers.double,
+}

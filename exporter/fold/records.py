@@ -14,13 +14,14 @@ from msgspec.structs import replace
 
 from exporter.domain.bodies import FieldChanged, RecordChanged, RecordVanished, ReviewChanged
 from exporter.domain.events import Event
-from exporter.domain.runs import Attributes, Result, Run, Step
+from exporter.domain.runs import Attributes, Result, Run, RunLink, Step
 from exporter.domain.times import EPOCH
 from exporter.fold.record_steps import Reviewed, reviews, states
 from exporter.fold.subjects import Cut, Flow, Kind
 from exporter.fold.workflows import Workflow
 
 REVIEW = "review"  # the state of a document that waits for a tier review
+SETTLE = timedelta(seconds=1)  # over RPC a second is all there is: only when it is over is all of it read
 DECISION_RESULTS: dict[str, Result] = {"approved": "success", "refused": "success", "cancelled": "cancellation"}
 
 
@@ -179,24 +180,35 @@ def _run(facts: Sequence[Event], memory: RecordMemory, flow: Flow, end: datetime
     waiting = _waiting(steps, (_state(facts, memory, flow), began))
     first = flow.tenant.first_start
     about = memory.about
+    key = opening.key if memory.key else "1"
     return Run(
         kind="record",
         workflow=workflow.name,
         subject=f"record/{model}/{record_id}",
         model=model,
         record_id=str(record_id),
-        key=opening.key if memory.key else "1",
-        trace_key="",
+        key=key,
+        trace_key=key if workflow.traces == "episodes" else "",
         title=(about.name if about and about.name else f"{model} {record_id}"),
         started_at=min([began, *(s.started_at for s in steps)]),
         ended_at=end,
         result=DECISION_RESULTS.get(decision, "success") if end else None,
         origin="history" if end is not None and first is not None and end < first else "live",
         steps=tuple(steps),
+        links=_before((model, record_id), memory, workflow),
         attributes=_attributes(about, _state(facts, memory, flow), decision if end else ""),
         state="" if end else waiting[0],
         since=None if end else waiting[1],
     )
+
+
+def _before(document: tuple[str, int], memory: RecordMemory, workflow: Workflow) -> tuple[RunLink, ...]:
+    """The episode before, where each is a trace of its own."""
+    if not memory.key or workflow.traces == "single":
+        return ()
+    model, record_id = document[0], str(document[1])
+    key = memory.key
+    return (RunLink(reason="previous_episode", model=model, record_id=record_id, key=key, trace_key=key),)
 
 
 def _waiting(steps: Sequence[Step], state: tuple[str, datetime]) -> tuple[str, datetime]:
@@ -268,7 +280,7 @@ def differs(run: Run, event: Event) -> str:
 KIND = Kind(
     name="record",
     source="odoo/approvals",
-    settle=timedelta(seconds=2),
+    settle=SETTLE,
     memory=RecordMemory,
     cut=cut,
     late=late,

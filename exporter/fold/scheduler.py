@@ -19,7 +19,7 @@ from exporter.fold.subjects import Cut, Flow, Kind
 KEY = "scheduler/all"
 LEAST = 3  # so many actions must be overdue: one or two may stand still for reasons of their own
 QUIET = timedelta(minutes=5)  # Odoo's threads look every minute
-OVERDUE = timedelta(minutes=3)
+OVERDUE = timedelta(minutes=3)  # both are at least `late`, which is longer where actions begin late by themselves
 
 
 class SchedulerMemory(Struct, frozen=True, kw_only=True, gc=False):
@@ -33,7 +33,6 @@ class SchedulerMemory(Struct, frozen=True, kw_only=True, gc=False):
 
 def cut(facts: Sequence[Event], memory: SchedulerMemory, until: datetime, flow: Flow) -> Cut[SchedulerMemory]:
     """Take in what the facts say, and judge at the mark; a Subject without Runs."""
-    del flow
     due, alive, running = dict(memory.due), memory.alive_at, set(memory.running)
     for event in facts:
         row = event.body
@@ -44,8 +43,9 @@ def cut(facts: Sequence[Event], memory: SchedulerMemory, until: datetime, flow: 
             alive = max(alive, row.lastcall or EPOCH)
             _note(due, row)
     running = {max(running)} if running else set()  # older ones crashed
-    overdue = [at for at in due.values() if from_micros(at) + OVERDUE <= until]
-    quiet = not running and alive + QUIET <= until
+    late = flow.usual.late
+    overdue = [at for at in due.values() if from_micros(at) + max(OVERDUE, late) <= until]
+    quiet = not running and alive + max(QUIET, late) <= until
     silent = from_micros(min(overdue)) if quiet and len(overdue) >= LEAST else None
     if until == EPOCH:
         silent = memory.silent_since  # without a mark nothing is judged
@@ -64,12 +64,12 @@ def _note(due: dict[str, int], row: CronCounted) -> None:
         due.pop(str(row.cron_id), None)
 
 
-def look_again(memory: SchedulerMemory, at: datetime) -> datetime | None:
-    """When the third of the overdue actions will have been overdue for long enough."""
+def look_again(memory: SchedulerMemory, at: datetime, late: timedelta) -> datetime | None:
+    """When the third of the overdue actions will have been overdue for long enough; `late` is that of every action."""
     if len(memory.due) < LEAST:
         return None
-    third = from_micros(sorted(memory.due.values())[LEAST - 1]) + OVERDUE
-    return max(third, memory.alive_at + QUIET, at + timedelta(seconds=1))
+    third = from_micros(sorted(memory.due.values())[LEAST - 1]) + max(OVERDUE, late)
+    return max(third, memory.alive_at + max(QUIET, late), at + timedelta(seconds=1))
 
 
 def claims(memory: SchedulerMemory) -> dict[str, Claim]:

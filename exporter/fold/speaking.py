@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from exporter.domain import ids
-from exporter.domain.runs import BAD, CLAMPED, Attributes, Failure, Run, Step
+from exporter.domain.runs import BAD, CLAMPED, Attributes, Failure, Run, RunLink, Step
 from exporter.domain.tenants import Tenant
 from exporter.domain.times import EPOCH, MICRO
 from exporter.domain.told import LogRecord, Span, SpanKind, SpanLink
@@ -39,6 +39,23 @@ VOICES: Mapping[str, Voice] = {
         attributes=(("messaging.system", "odoo_queue_job"), ("messaging.operation.type", "process")),
     ),
     "record": Voice(scope="odoo/approvals", root=lambda run: f"workflow {run.workflow}", kind="server", attributes=()),
+    "delivery": Voice(scope="hooks", root=lambda run: f"POST /hooks/{run.workflow}", kind="server", attributes=()),
+    "call": Voice(
+        scope="odoo/log",
+        root=lambda _: "webhook call",
+        kind="client",
+        attributes=(),
+    ),
+    "execution": Voice(scope="n8n/executions", root=lambda run: f"n8n {run.workflow}", kind="server", attributes=()),
+    "inbound": Voice(scope="odoo/log", root=lambda _: "webhook received by Odoo", kind="server", attributes=()),
+    "mail": Voice(scope="odoo/mails", root=lambda _: "send mail", kind="client", attributes=()),
+    "send": Voice(scope="odoo/automations", root=lambda _: "expected webhook", kind="producer", attributes=()),
+    "double": Voice(
+        scope="odoo/approvals", root=lambda run: f"duplicate {run.workflow}", kind="internal", attributes=()
+    ),
+    "expectation": Voice(
+        scope="odoo/expectations", root=lambda run: f"expect {run.workflow}", kind="internal", attributes=()
+    ),
     "finding": Voice(
         scope="detectors/findings",
         root=lambda run: f"finding {dict(run.attributes)['odoo.finding.detector']}",
@@ -48,12 +65,17 @@ VOICES: Mapping[str, Voice] = {
 }
 
 
+# What is no record of Odoo's says itself where it is shown, if it is anywhere.
+_ELSEWHERE = frozenset({"execution", "expectation", "delivery", "call", "inbound"})
+
+
 class Speech(Struct, frozen=True, kw_only=True, gc=False):
     """What all words about one Run share: computed once, used for every span and log of it."""
 
     run: Run
     voice: Voice
     trace_id: bytes
+    parent_id: bytes
     root_id: bytes
     span_id: Callable[[str], bytes]
     identity: Attributes
@@ -63,20 +85,47 @@ class Speech(Struct, frozen=True, kw_only=True, gc=False):
 def speech(run: Run, tenant: Tenant) -> Speech:
     """Ids, identity and beginning of a Run."""
     span_id = ids.span_ids(tenant, (run.model, run.record_id, run.key))
+    trace_id, parent_id = context_of(run, tenant)
+    root_id = span_id(ids.ROOT)
+    if run.teller != "us":  # the span in the header is the root itself
+        root_id, parent_id = parent_id, b""
     return Speech(
         run=run,
         voice=VOICES[run.kind],
-        trace_id=ids.trace_id(tenant, run.model, run.record_id, run.trace_key),
-        root_id=span_id(ids.ROOT),
+        trace_id=trace_id,
+        parent_id=parent_id,
+        root_id=root_id,
         span_id=span_id,
         identity=_identity(run, tenant),
         began=sayable(min([run.started_at, run.scheduled_at or run.started_at, *[s.started_at for s in run.steps]])),
     )
 
 
+def context_of(run: Run, tenant: Tenant) -> tuple[bytes, bytes]:
+    """The trace a Run stands in (16 bytes) and the span its root is a child of (8 bytes, or none)."""
+    if run.traceparent and (found := ids.traceparent(run.traceparent)):
+        return found
+    if run.joins is not None:
+        of = run.joins
+        return ids.trace_id(tenant, of.model, of.record_id, of.trace_key), _root_of(of, tenant)
+    return ids.trace_id(tenant, run.model, run.record_id, run.trace_key), b""
+
+
+def _root_of(of: RunLink, tenant: Tenant) -> bytes:
+    return ids.span_id(tenant, (of.model, of.record_id, of.key))
+
+
+def _link(of: RunLink, tenant: Tenant) -> SpanLink:
+    found = ids.traceparent(of.traceparent) or (
+        ids.trace_id(tenant, of.model, of.record_id, of.trace_key),
+        _root_of(of, tenant),
+    )
+    return SpanLink(trace_id=found[0], span_id=found[1], attributes=(("odoo.link.reason", of.reason),))
+
+
 def trace_of(run: Run, tenant: Tenant) -> bytes:
     """The Run's trace id (16 bytes)."""
-    return ids.trace_id(tenant, run.model, run.record_id, run.trace_key)
+    return context_of(run, tenant)[0]
 
 
 def root_of(by: Speech, tenant: Tenant) -> Span:
@@ -87,6 +136,7 @@ def root_of(by: Speech, tenant: Tenant) -> Span:
     return Span(
         trace_id=by.trace_id,
         span_id=by.root_id,
+        parent_id=by.parent_id,
         name=by.voice.root(run),
         kind=by.voice.kind,
         scope=by.voice.scope,
@@ -95,20 +145,13 @@ def root_of(by: Speech, tenant: Tenant) -> Span:
         is_error=run.result in BAD,
         error=description(run.failure),
         attributes=by.identity + by.voice.attributes + run.attributes + _outcome(run) + _clamped(run, last),
-        links=tuple(
-            SpanLink(
-                trace_id=ids.trace_id(tenant, link.model, link.record_id, link.trace_key),
-                span_id=ids.span_id(tenant, (link.model, link.record_id, link.key)),
-                attributes=(("odoo.link.reason", link.reason),),
-            )
-            for link in run.links
-        ),
+        links=tuple(_link(link, tenant) for link in run.links),
     )
 
 
 def sayable(at: datetime) -> datetime:
     """The time, or the nearest that OTLP can say in nanoseconds since 1970: a clock that far off is broken."""
-    return EPOCH if at < EPOCH else min(at, LAST)
+    return at if EPOCH <= at <= LAST else EPOCH if at < EPOCH else LAST
 
 
 def _shown(step: Step, began: datetime) -> tuple[datetime, datetime]:
@@ -128,7 +171,7 @@ def step_of(by: Speech, step: Step) -> Span:
     return Span(
         trace_id=by.trace_id,
         span_id=by.span_id(step.role),
-        parent_id=by.root_id,
+        parent_id=by.span_id(step.within) if step.within else by.root_id,
         name=step.name,
         scope=by.voice.scope,
         started_at=shown[0],
@@ -152,7 +195,7 @@ def _identity(run: Run, tenant: Tenant) -> Attributes:
         ("odoo.model", run.model),
         ("odoo.record.id", run.record_id),
     )
-    return (*found, ("url.full", link(tenant, run))) if tenant.url else found
+    return (*found, ("url.full", link(tenant, run))) if tenant.url and run.kind not in _ELSEWHERE else found
 
 
 def link(tenant: Tenant, run: Run) -> str:

@@ -12,11 +12,13 @@ from msgspec.structs import replace
 from exporter.domain.runs import Run, Step
 from exporter.domain.tenants import Tenant
 from exporter.domain.times import MICRO
-from exporter.domain.told import Exemplar, LogRecord, Told
+from exporter.domain.told import Exemplar, LogRecord, Span, Told
 from exporter.fold import measure
 from exporter.fold.advance import STARTED, mark
 from exporter.fold.speaking import Speech, description, log_of, root_of, sayable, speech, step_of, why_of
 from exporter.fold.tell_findings import tell_closed, tell_opened
+
+LINKS = "links"
 
 
 def tell(run: Run, tenant: Tenant, told: frozenset[str] = frozenset()) -> Told:
@@ -28,15 +30,35 @@ def tell(run: Run, tenant: Tenant, told: frozenset[str] = frozenset()) -> Told:
         return tell_closed(run, tenant)
     by = speech(run, tenant)
     steps = [s for s in run.steps if s.ended_at is not None and not (told and mark(run, s.role) in told)]
-    spans = (*[step_of(by, step) for step in steps], root_of(by, tenant))
+    spans = (*[step_of(by, step) for step in steps], *_root(by, tenant))
     if run.origin == "history":
         return Told(spans=spans, observations=measure.observations(run))
-    exemplar = Exemplar(trace_id=by.trace_id, span_id=by.root_id)
+    exemplar = Exemplar(trace_id=by.trace_id.hex(), span_id=by.root_id.hex())
     return Told(
         spans=spans,
         logs=(*_decisions(by, steps), *_failures(by)),
         measurements=(*measure.steps(run, steps), *measure.run(run, exemplar)),
         observations=measure.observations(run),
+    )
+
+
+def _root(by: Speech, tenant: Tenant) -> tuple[Span, ...]:
+    """The root; where somebody else exports it, a mark of its links if it has any, as nobody can add them there."""
+    root = root_of(by, tenant)
+    if by.run.teller != "them":
+        return (root,)
+    return (_mark_of(root, by, LINKS),) if root.links else ()
+
+
+def _mark_of(root: Span, by: Speech, role: str) -> Span:
+    """The shortest span there is, at the beginning of the root, under an id of its own."""
+    return replace(
+        root,
+        span_id=by.span_id(role),
+        parent_id=by.root_id,
+        name=f"{root.name} {role}",
+        kind="internal",
+        ended_at=root.started_at + MICRO,
     )
 
 
@@ -57,15 +79,7 @@ def tell_started(run: Run, tenant: Tenant) -> Told:
         return tell_opened(run, tenant)
     by = speech(run, tenant)
     root = root_of(by, tenant)
-    span = replace(
-        root,
-        span_id=by.span_id(STARTED),
-        parent_id=by.root_id,
-        name=f"{root.name} {STARTED}",
-        kind="internal",
-        ended_at=root.started_at + MICRO,
-        links=(),
-    )
+    span = replace(_mark_of(root, by, STARTED), links=())
     log = log_of(by, f"odoo.{run.kind}.started", f"{root.name} has been running since {_iso(run.started_at)}.")
     return Told(spans=(span,), logs=(log,))
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from exporter.domain import bodies as b
-from exporter.domain.events import EVENTS, Event
+from exporter.domain.bodies.calls import LineSays
+from exporter.domain.contract import EVENTS
+from exporter.domain.events import Event
+from exporter.domain.runs import Result
 from exporter.telemetry.otlp import encode_log, encode_span
 from tests.worlds import T0, World
 
@@ -20,10 +24,25 @@ Moment = st.one_of(
 Few = st.integers(0, 4)
 State = st.sampled_from(["draft", "to approve", "purchase", "cancel", "done", "", "pending", "started", "failed", "?"])
 Text = st.text(max_size=12)
+Twin = st.builds(b.Twin, record_id=Few, created=Moment, name=Text)
+Twins = st.lists(Twin, max_size=3, unique_by=lambda twin: twin.record_id).map(tuple)
+Stand = st.none() | st.builds(b.Standing, execution=Text, traceparent=Text, correlation=st.lists(Text).map(tuple))
+Node = st.builds(
+    b.NodeRun,
+    name=Text,
+    run=Few,
+    started_at=Moment,
+    ended_at=st.none() | Moment,
+    status=State,
+    continued=st.booleans(),
+    error_type=Text,
+    wait=st.sampled_from([None, "human", "external"]),
+)
 STATES = ("wait_dependencies", "pending", "enqueued", "started", "done", "failed", "cancelled", "unheard of")
 SPECIAL: Mapping[str, st.SearchStrategy[object]] = {
     "model": st.sampled_from(["purchase.order", "account.move", "queue.job", "ir.cron", "tier.review", "x/y", ""]),
     "subject_model": st.sampled_from([None, "purchase.order", "ir.cron", "queue.job"]),
+    "called": st.sampled_from(["began", "ended"]),
     "old": State,
     "new": State,
     "status": st.sampled_from(["waiting", "pending", "approved", "rejected", "cancel", "forwarded", "?"]),
@@ -32,6 +51,13 @@ SPECIAL: Mapping[str, st.SearchStrategy[object]] = {
     "exec_time": st.one_of(st.none(), st.floats(-1e9, 1e9)),
     "amount": st.one_of(st.none(), st.floats(allow_nan=False)),
     "retry": st.integers(-1, 5),
+    "records": Twins,
+    "nodes": st.lists(Node, max_size=3).map(tuple),
+    "outermost": Stand,
+    "retried": Stand,
+    "webhooks": st.lists(st.tuples(Few, Text), max_size=2).map(tuple),
+    "says": st.sampled_from(get_args(LineSays)),
+    "result": st.sampled_from([None, *get_args(Result)]),
     "uuid": st.uuids().map(str),  # two jobs with one uuid would be one record
 }
 
@@ -45,7 +71,7 @@ def body(kind: type[b.Body]) -> st.SearchStrategy[b.Body]:
 
 
 def _of(name: str, hint: str) -> st.SearchStrategy[object]:
-    if name in SPECIAL:
+    if name in SPECIAL and "int | None" not in hint:
         return SPECIAL[name]
     found: st.SearchStrategy[object] = Text
     if "datetime" in hint:

@@ -329,3 +329,27 @@ def test_facts_that_were_used_up_are_not_kept() -> None:
         )
     assert len(world.runs()) == 100
     assert len(world.subjects["cron/42"].facts) <= 1
+
+
+def test_what_a_run_did_and_left_is_told() -> None:
+    """An action that tells its progress shows whether its backlog shrinks, another shows nothing (feature 29)."""
+    world = World().append(
+        [
+            counted(-10, None),
+            *(Row(number=1, start=0, end=4, done=20, remaining=15).ended(), counted(15, 0)),
+            *(Row(number=2, start=60, end=64, done=15).ended(), counted(75, 60)),
+            *(Row(number=3, start=120, end=121).ended(), counted(135, 120)),
+        ]
+    )
+    world.read_until(200)
+    told = [
+        {name: value for name, value in run.attributes if "cron.done" in name or "remaining" in name}
+        for run in world.runs()
+    ]
+    assert told == [
+        {"odoo.cron.done": 20, "odoo.cron.remaining": 15},
+        {"odoo.cron.done": 15, "odoo.cron.remaining": 0},
+        {},
+    ]
+    assert world.total("odoo_cron_done_total") == 35
+    assert [one.value for one in world.measurements if one.name == "odoo_cron_remaining"] == [15, 0]

@@ -17,7 +17,8 @@ from exporter.domain.events import Event
 from exporter.domain.told import Told
 from exporter.fold.tell import redraw
 from exporter.telemetry.otlp import encode_log, encode_span
-from tests.worlds import TENANT, Review, Row, World, counted, document, gone, job, moved, posted, trigger
+from tests.fakes.n8n_reader import events_of
+from tests.worlds import TENANT, Review, Row, World, counted, document, gone, job, mail, moved, posted, trigger, webhook
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden"
 
@@ -44,12 +45,36 @@ RECORD = (
     *(moved(90, "draft", "to approve", 101), moved(130, "to approve", "purchase", 102), document(130, "purchase")),
     *(Review(number=3, asked=20, of=("account.move", 5)).decided(70, "rejected"),),
 )
-KINDS: Mapping[str, Sequence[Event]] = {"cron": CRON, "job": JOB, "record": RECORD}
+DELIVERY = (
+    webhook("evt_1", 10, kind="invoice.payment_failed", result="failure", error=("card_declined", "No money.", 402)),
+    webhook("evt_2", 12, kind="invoice.paid", correlation=("purchase.order,17",), drift=("data/object",)),
+    webhook("a1", 20, kind="deploy", run="7", result=None, status="queued"),
+    webhook("a2", 50, kind="deploy", run="7", result="success", status="success", began=25),
+    webhook("evt_3", 60, kind="ping", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    webhook("b1", 30, kind="deploy", run="8", result=None, status="in_progress"),
+)
+MAIL = (mail(30, of=("purchase.order", 17)), mail(90, "sent", of=("purchase.order", 17)), mail(40, "cancel", number=10))
+EXECUTION = (
+    *events_of("waiting", "timer_resumed"),
+    *events_of("success", "error401", "error_workflow", "error500", "retry", "continued", "parent", "child", "resumed"),
+    *events_of("crashed", "canceled", "timeout"),
+)
+KINDS: Mapping[str, Sequence[Event]] = {
+    "cron": CRON,
+    "job": JOB,
+    "record": RECORD,
+    "delivery": DELIVERY,
+    "mail": MAIL,
+    "execution": EXECUTION,
+}
+
+
+ENDS = {"execution": 20_000}  # seconds up to which every Source was read
 
 
 def told(kind: str) -> World:
-    """The World that heard a kind's facts, and two minutes of nothing."""
-    return World().append(KINDS[kind]).read_until(150).read_until(260)
+    """The World that heard a kind's facts, and some minutes of nothing."""
+    return World().append(KINDS[kind]).read_until(150).read_until(ENDS.get(kind, 260))
 
 
 def plain(value: object) -> object:

@@ -1,10 +1,14 @@
 """Declared limits: what is late, missed, stuck or failing is one Finding, and resolves only by a fresh read."""
 
 from dataclasses import replace
+from datetime import timedelta
+
+import pytest
 
 from exporter.domain.bodies import CronCounted, FindingSeen
 from exporter.domain.events import Event
 from exporter.domain.runs import Run
+from exporter.fold.limits import Limits
 from exporter.fold.subjects import Flow
 from tests.worlds import FLOW, TENANT, Row, World, at, counted, event
 
@@ -98,6 +102,31 @@ def test_an_action_that_stays_away_is_late_and_then_missed() -> None:
     assert said(world.findings()["schedule.missed"])["severity"] == "critical"
     world.live([Row(number=1, start=5000).started()], 5001)
     assert open_findings(world) == set()
+
+
+@pytest.mark.parametrize(
+    ("interval", "limits", "late", "missed"),
+    [
+        (1440, Limits(), 120, HOUR),
+        (10, Limits(), 120, 600),
+        (1, Limits(), 120, 240),  # Odoo looks once a minute: an action of every minute is always a little late
+        (10, Limits(late=timedelta(minutes=20)), 1200, 2400),
+        (10, Limits(missed=timedelta(hours=2)), 120, 2 * HOUR),
+        (1440, Limits(late=timedelta(seconds=4), missed=timedelta(seconds=8)), 4, 8),
+    ],
+)
+def test_every_action_is_late_before_it_is_missed(interval: int, limits: Limits, late: float, missed: float) -> None:
+    """Grace comes first, whatever the interval, and what is declared is taken as it is (feature 81)."""
+    flow = replace(FLOW, limits={"lab.action": limits})
+    world = World(flow=flow).append([counted(0, None, nextcall=600, interval=interval)])
+    for moment, found in (
+        (late - 1, set()),
+        (late, {"schedule.late"}),
+        (missed - 1, {"schedule.late"}),
+        (missed, {"schedule.missed"}),
+    ):
+        world.read_until(600 + moment)
+        assert open_findings(world) == found
 
 
 def test_an_action_that_is_switched_off_is_never_late() -> None:

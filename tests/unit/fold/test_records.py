@@ -7,7 +7,8 @@ import pytest
 
 from exporter.domain.events import Event
 from exporter.domain.runs import Run
-from tests.worlds import BILL, PO, Review, World, at, document, moved
+from exporter.fold.workflows import in_episodes
+from tests.worlds import BILL, FLOW, PO, Review, World, at, document, moved
 
 ONE_STEP = (document(0, "draft"), moved(30, "draft", "purchase", 101), document(30.5, "purchase"))
 TWO_STEPS = (
@@ -300,3 +301,23 @@ def test_a_repeated_fact_changes_nothing() -> None:
     """The same key again, with another body even: the first one stays (decision 8)."""
     twice = [replace(e, at=at(999)) for e in TIERS]
     assert World().append([*TIERS, *twice]).read_until(2000).runs() == World().append(TIERS).read_until(2000).runs()
+
+
+def test_episodes_may_be_traces_of_their_own() -> None:
+    """One trace a document, or one an episode with a link to the one before; span ids are the same either way."""
+    reopened = [*ONE_STEP, moved(500, "purchase", "draft", 103), moved(600, "draft", "purchase", 104)]
+    single = World().append(reopened).read_until(700)
+    parted = replace(FLOW, workflows=in_episodes(FLOW.workflows, ["purchase.order"]))
+    episodes = World(flow=parted).append(reopened).read_until(700)
+    assert [run.links for run in single.runs()] == [(), ()]
+    assert len({span.trace_id for span in single.spans}) == 1
+    assert {span.span_id for span in single.spans} == {span.span_id for span in episodes.spans}
+    first, second = (span for span in episodes.spans if span.name == "workflow purchase")
+    assert first.trace_id != second.trace_id
+    assert [(link.trace_id, link.span_id) for link in second.links] == [(first.trace_id, first.span_id)]
+
+
+def test_a_model_without_a_workflow_may_have_episodes_too() -> None:
+    """Documents that are followed by their reviews alone keep that, with a trace an episode."""
+    (workflow,) = in_episodes({}, ["account.move"]).values()
+    assert (workflow.name, workflow.final, workflow.traces) == ("account.move", {}, "episodes")

@@ -1,0 +1,227 @@
+"""What was expected to follow and did not: "B within T after A" (an absence trigger), of the record both are about.
+
+Nothing is absent before the Source that would show B was read past the time it had, so nothing is concluded while Odoo,
+n8n or we were dark. One Subject a tenant; each A is one Run, which ends with B, or with the time that B had.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from exporter.domain.bodies import ExecutionSeen, FieldChanged, FindingSeen, SourceRead, WebhookReceived
+from exporter.domain.events import Event
+from exporter.domain.runs import Run
+from exporter.domain.times import EPOCH
+from exporter.fold.expectation_runs import DETECTOR, Absent, Met, key_of, run_of, words_of
+from exporter.fold.happening import CHANGES, EXECUTIONS, WITNESSES, Expectation, happened, named
+from exporter.fold.joining import asked, leads
+from exporter.fold.subjects import Cut, Flow, Kind, order
+from exporter.fold.troubles import SEVERITIES, Trouble, Troubles, by_name, claimed, healed, lasting, noted, over_at
+
+KEY = "expectation/all"
+SHOWN = frozenset({WebhookReceived, ExecutionSeen, FieldChanged})
+SLACK = timedelta(seconds=2)  # over RPC Odoo shows whole seconds, and clocks differ: B may seem to lie before its A
+LATE = timedelta(minutes=10)  # so much later than it happened an A may become known
+CLOSED = {DETECTOR: "Nothing stayed away since, for an hour; or what was missing came after all."}
+
+
+class ExpectationMemory(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What is remembered.
+
+    Attributes:
+        executions: how far n8n was read.
+        met: keys of Runs that were told, of facts that are still kept.
+        absent: by Run key what stayed away, for as long as its trouble lasts; `troubles`: by `detector/label`.
+    """
+
+    executions: datetime = EPOCH
+    met: tuple[str, ...] = ()
+    absent: dict[str, Absent] = {}
+    troubles: Troubles = {}
+
+
+def concerns(event: Event, flow: Flow) -> bool:
+    """Whether it is an A or a B of something that is expected, or says how far n8n was read."""
+    if not flow.expected:
+        return False
+    if type(event.body) is SourceRead:
+        return event.source == EXECUTIONS
+    return type(event.body) in SHOWN and any(
+        happened(event, one) is not None for each in flow.expected for one in (each.after, each.then)
+    )
+
+
+def asks(facts: Iterable[Event]) -> Iterable[str]:
+    """Names of records that the facts give."""
+    return (link for event in facts for link in asked(named(event)))
+
+
+class _Table:
+    """The facts of one expectation: when each A and each B happened, and to which records they lead."""
+
+    def __init__(self, of: Expectation, facts: Sequence[Event], flow: Flow) -> None:
+        self.of = of
+        self.firsts = [
+            (at, event) for event in facts if (at := happened(event, of.after)) is not None and flow.is_live(at)
+        ]
+        self.thens = sorted(
+            ((at, event) for event in facts if (at := happened(event, of.then)) is not None),
+            key=lambda one: (one[0], order(one[1])),
+        )
+        self._flow = flow
+
+    def refs(self, event: Event) -> frozenset[str]:
+        """The Subjects of the records that an Event is about."""
+        return leads(named(event), self._flow) if self.of.by_record else frozenset()
+
+    def follows(self, refs: frozenset[str], since: datetime) -> tuple[datetime, Event] | None:
+        """The first B of one of these records behind a time; of any record where none is named."""
+        return next(
+            (
+                (at, event)
+                for at, event in self.thens
+                if at >= since - SLACK and (not refs or not refs.isdisjoint(self.refs(event)))
+            ),
+            None,
+        )
+
+
+def cut(facts: Sequence[Event], memory: ExpectationMemory, until: datetime, flow: Flow) -> Cut[ExpectationMemory]:
+    """Where a Source was read further, say what followed and what did not."""
+    shown = [event for event in facts if type(event.body) in SHOWN]
+    read = [event.at for event in facts if type(event.body) is SourceRead]
+    marks = {CHANGES: until, EXECUTIONS: max([memory.executions, *read])}
+    memory = replace(memory, executions=marks[EXECUTIONS])
+    tables = [_Table(of, shown, flow) for of in flow.expected if _is_seen(of, flow)]
+    met = [one for table in tables for one in _met(table, memory, marks)] if read or until > EPOCH else []
+    healed_, memory = _healed(tables, memory)
+    memory = _noted(memory, met, flow)
+    needed = _needed(tables, memory, marks)
+    kept = [event for event in shown if id(event) in needed]
+    after = _forgotten(memory, kept, max(marks.values()))
+    return Cut(
+        closed=tuple(run_of(one, flow) for one in met),
+        open=None,
+        facts=tuple(kept),
+        memory=after,
+        waits=_waits(tables, memory.met, after.troubles),
+        late=healed_,
+    )
+
+
+def _is_seen(of: Expectation, flow: Flow) -> bool:
+    """Whether what would show its A and its B is read at all."""
+    return {WITNESSES[of.after.what], WITNESSES[of.then.what]} <= flow.witnesses
+
+
+def _met(table: _Table, memory: ExpectationMemory, marks: Mapping[str, datetime]) -> Iterator[Met]:
+    """Every A that its B followed, or for which it is too late."""
+    of, mark = table.of, marks[WITNESSES[table.of.then.what]]
+    for at, event in table.firsts:
+        if key_of(of, event) in memory.met:
+            continue
+        refs = table.refs(event)
+        then = table.follows(refs, at)
+        deadline = at + of.within
+        if then is not None and then[0] <= min(deadline, mark):
+            yield Met(of=of, event=event, at=at, ended_at=max(then[0], at), then=then[1], refs=refs)
+        elif deadline <= mark:
+            yield Met(of=of, event=event, at=at, ended_at=deadline, refs=refs)
+
+
+def _healed(
+    tables: Sequence[_Table], memory: ExpectationMemory
+) -> tuple[tuple[tuple[str, Event], ...], ExpectationMemory]:
+    """What came after it was told as absent."""
+    late: list[tuple[str, Event]] = []
+    absent, troubles = dict(memory.absent), memory.troubles
+    by_expectation = {table.of.name: table for table in tables}
+    for key, one in memory.absent.items():
+        table = by_expectation.get(one.name)
+        then = table.follows(frozenset(one.refs), one.deadline) if table else None
+        if then is not None:
+            late.append((key, then[1]))
+            del absent[key]
+            troubles = healed(troubles, f"{DETECTOR}/{one.name}")
+    return tuple(late), replace(memory, absent=absent, troubles=troubles)
+
+
+def _noted(memory: ExpectationMemory, met: Iterable[Met], flow: Flow) -> ExpectationMemory:
+    told, absent, troubles = list(memory.met), dict(memory.absent), memory.troubles
+    for one in met:
+        key = key_of(one.of, one.event)
+        told.append(key)
+        if one.then is None:
+            absent[key] = Absent(name=one.of.name, deadline=one.ended_at, refs=tuple(sorted(one.refs)))
+            trouble = Trouble(first=one.ended_at, last=one.ended_at, example=f"{KEY}#{key}", words=words_of(one, flow))
+            troubles = noted(troubles, f"{DETECTOR}/{one.of.name}", trouble)
+    return replace(memory, met=tuple(told), absent=absent, troubles=troubles)
+
+
+def _needed(tables: Sequence[_Table], memory: ExpectationMemory, marks: Mapping[str, datetime]) -> frozenset[int]:
+    """Identities of the facts that are an A which was not told yet, or a B which may still follow one."""
+    found: set[int] = set()
+    for table in tables:
+        read = min(marks[WITNESSES[one.what]] for one in (table.of.after, table.of.then))
+        found |= {id(event) for _, event in table.firsts if key_of(table.of, event) not in memory.met}
+        found |= {id(event) for at, event in table.thens if at + LATE > read}
+    return frozenset(found)
+
+
+def _forgotten(memory: ExpectationMemory, kept: Sequence[Event], now: datetime) -> ExpectationMemory:
+    """Without what is over, and without what was told of facts that are gone."""
+    names = tuple(f"/{event.source}/{event.key}" for event in kept)
+    troubles = lasting(memory.troubles, now)
+    return replace(
+        memory,
+        met=tuple(key for key in memory.met if key.endswith(names)),
+        troubles=troubles,
+        absent={key: one for key, one in memory.absent.items() if f"{DETECTOR}/{one.name}" in troubles},
+    )
+
+
+def _waits(tables: Sequence[_Table], met: Sequence[str], troubles: Troubles) -> dict[str, datetime]:
+    """The marks at which more is known, or at which a trouble is over."""
+    found: dict[str, datetime] = {}
+    if over := over_at(troubles):
+        found[CHANGES] = over
+    for table in tables:
+        source = WITNESSES[table.of.then.what]
+        for at, event in table.firsts:
+            if key_of(table.of, event) not in met:
+                found[source] = min(found.get(source, at + table.of.within), at + table.of.within)
+    return found
+
+
+def sayings(memory: ExpectationMemory, flow: Flow) -> dict[str, FindingSeen]:
+    """What stayed away, by `detector/label`."""
+    critical = {of.name: of.criticality for of in flow.expected}
+    return {
+        name: claimed(name, one, SEVERITIES[critical.get(name.partition("/")[2], "normal")])
+        for name, one in by_name(memory.troubles)
+    }
+
+
+def late(event: Event, memory: ExpectationMemory) -> str | None:
+    """Every fact is taken in, whenever it comes."""
+    del event, memory
+    return None
+
+
+def differs(run: Run, event: Event) -> str:
+    """What was told as absent, and happened later."""
+    return f"it happened at {event.at.isoformat()}" if run.result == "timeout" else ""
+
+
+KIND = Kind(
+    name="expectation",
+    source=CHANGES,
+    settle=timedelta(0),
+    memory=ExpectationMemory,
+    cut=cut,
+    late=late,
+    differs=differs,
+    asks=asks,
+)
