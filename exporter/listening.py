@@ -1,8 +1,14 @@
 """A listener for web and intake: waitress in a thread, tuned so that half-open connections cannot starve it."""
 
+import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from threading import Thread
 from typing import Any
 
@@ -12,8 +18,10 @@ from waitress.server import create_server  # type: ignore[import-untyped]
 from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from exporter.errors import ConfigError
+from exporter.tls_front import Connect, TlsFront
 
 log = logging.getLogger(__name__)
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits for a thread
 App = Callable[..., Iterable[bytes]]
 """A WSGI application."""
 
@@ -34,11 +42,14 @@ class Listener:
 
     Args:
         says: what is logged at the start, before the address.
+        private: whether nobody but the end of TLS reaches what is behind it.
         tuning: what differs from TUNING; `max_request_body_size` has to be said.
         refused: told the status of each request that is refused before it reaches the app (too large, not HTTP).
+        tls: how TLS is spoken at the address; plain HTTP is spoken behind it, at `inner` where it is not private.
     """
 
     says = "listening on"
+    private = True
 
     def __init__(
         self,
@@ -47,29 +58,59 @@ class Listener:
         *,
         tuning: Mapping[str, object],
         refused: Callable[[int], None] = lambda _status: None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         listening = _listen(*address)
         self.host, self.port = address[0], int(listening.getsockname()[1])
-        self._server = create_server(app, sockets=[listening], **TUNING, **tuning)
+        self.scheme, self.inner = "https" if tls else "http", (self.host, self.port)
+        self._front: TlsFront | None = None
+        self._leave: Callable[[], object] = lambda: None
+        if tls:
+            behind, connect = self._private() if self.private else self._inside()
+            self._front, listening = TlsFront(listening, tls, connect), behind
+        self._server = create_server(app, sockets=[listening], **{**TUNING, **tuning})
         self._server.channel_class = _channel(refused)
         self._thread = Thread(target=self._server.run, name=type(self).__name__.lower(), daemon=True)
+
+    def _private(self) -> tuple[socket.socket, Connect]:
+        """A socket that only this user reaches, and how."""
+        folder = mkdtemp(prefix="odoo-otel-")  # mode 0700
+        self._leave = lambda: rmtree(folder, ignore_errors=True)
+        path = str(Path(folder) / "tls")
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(path)
+        listening.listen(1024)
+        return listening, lambda: asyncio.open_unix_connection(path)
+
+    def _inside(self) -> tuple[socket.socket, Connect]:
+        listening = _listen("127.0.0.1", 0)
+        self.inner = ("127.0.0.1", int(listening.getsockname()[1]))
+        return listening, lambda: asyncio.open_connection(*self.inner)
 
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()
-        log.info("%s http://%s:%d", self.says, self.host, self.port)
+        if self._front:
+            self._front.start()
+        log.info("%s %s://%s:%d", self.says, self.scheme, self.host, self.port)
 
     def alive(self) -> bool:
         """Whether it answers."""
-        return self._thread.is_alive()
+        return self._thread.is_alive() and (self._front is None or self._front.alive())
 
     def stop(self, grace: float = 4.0) -> bool:
         """Let requests at work end, then close every connection; True if that was done within `grace` seconds."""
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=grace / 2)
+        if self._front:
+            self._front.stop(grace / 2)
+            self._leave()
         if not self._thread.is_alive():
             self._close()
             return True
-        self._server.trigger.pull_trigger(self._close)  # in the thread of the loop, which alone may touch its sockets
+        # In the thread of the loop, which alone may touch its sockets; it may have closed them, and the trigger, before
+        # the trigger was pulled.
+        with suppress(OSError):
+            self._server.trigger.pull_trigger(self._close)
         self._thread.join(grace / 2)
         return not self._thread.is_alive()
 
@@ -78,7 +119,7 @@ class Listener:
 
 
 def _channel(refused: Callable[[int], None]) -> type[Any]:
-    """A connection of waitress, telling of the requests that waitress itself refuses."""
+    """A connection of waitress that tells which requests waitress refuses, and does not spin while one is at work."""
 
     class Refusing(ErrorTask):  # type: ignore[misc] # waitress has no types
         def execute(self) -> None:
@@ -87,6 +128,16 @@ def _channel(refused: Callable[[int], None]) -> type[Any]:
 
     class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         error_task_class = Refusing
+
+        def writable(self) -> bool:
+            """Whether the loop is to write: not what the thread of a request writes by itself.
+
+            Waitress asks poll() for a socket that its loop may not touch while that thread holds the lock, which is
+            ready at once: a hundred turns a request, each taking the interpreter from the thread it waits for.
+            """
+            if self.requests and not (self.will_close or self.close_when_flushed):
+                return bool(self.total_outbufs_len > self.adj.outbuf_high_watermark)
+            return bool(super().writable())
 
     return Channel
 

@@ -4,13 +4,20 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from exporter.errors import Refused
+from exporter.intake.otlp_logs import LARGEST as LARGEST_LOGS
+from exporter.intake.otlp_logs import Lines
 from exporter.intake.receiving import LARGEST, Receiving
+from exporter.intake.reviewing import Reviewing
+from exporter.intake.tokens import is_bearer
 
 RETRY_AFTER = "5"  # seconds
 
 
-def create_app(receiving: Receiving) -> Flask:
-    """The WSGI application; called from several threads at once."""
+def create_app(receiving: Receiving, lines: Lines | None = None, review: Reviewing | None = None) -> Flask:
+    """The WSGI application; called from several threads at once.
+
+    Without `lines` no logs are taken; without `review` nothing is tried again.
+    """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
 
@@ -22,6 +29,26 @@ def create_app(receiving: Receiving) -> Flask:
             encoding=request.headers.get("Content-Encoding", ""),
         )
         return jsonify(appended=done.appended, repeated=done.repeated), 202
+
+    @app.post("/v1/logs")
+    def logs() -> Response:
+        if lines is None:
+            raise Refused(404, "no_logs", "No logs are taken here.")
+        request.max_content_length = LARGEST_LOGS
+        kind = request.headers.get("Content-Type", "")
+        answer = lines.receive(
+            _body(),
+            authorization=request.headers.get("Authorization", ""),
+            encoding=request.headers.get("Content-Encoding", ""),
+            kind=kind,
+        )
+        return Response(answer, 200, mimetype=kind.partition(";")[0] or "application/x-protobuf")
+
+    @app.post("/v1/refused/<int:number>")
+    def retry(number: int) -> tuple[Response, int]:
+        if review is None or not is_bearer(request.headers.get("Authorization", ""), review.digest):
+            raise Refused(401, "token")
+        return jsonify(ids=[*review.retry(number)]), 202
 
     app.register_error_handler(Refused, _refuse)
     app.after_request(_harden)

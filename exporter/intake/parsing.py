@@ -11,7 +11,8 @@ from typing import Annotated
 import msgspec
 
 from exporter.domain.bodies import Body
-from exporter.domain.events import EVENTS, Event, decode_body, encode_body
+from exporter.domain.contract import EVENTS
+from exporter.domain.events import Event, decode_body, encode_body
 from exporter.domain.redact import plain
 from exporter.errors import Refused
 

@@ -1,47 +1,90 @@
 """The intake as a whole: the token of a state folder, what receives, the listener."""
 
+import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
+from exporter.errors import StoreBroken
 from exporter.intake.app import create_app
-from exporter.intake.receiving import LARGEST, Receiving
-from exporter.intake.tokens import digest, token
+from exporter.intake.gate import Gate
+from exporter.intake.hooks import Hooks, Served
+from exporter.intake.otlp_logs import LARGEST as LARGEST_LOGS
+from exporter.intake.otlp_logs import Lines
+from exporter.intake.receiving import Receiving
+from exporter.intake.reviewing import Reviewing, keeper
+from exporter.intake.tokens import LOGS_TOKEN_FILE, OPERATOR_TOKEN_FILE, digest, token
 from exporter.listening import Listener
 from exporter.store.protocols import Inbox
+from exporter.store.review import Review
 
-HOST = "127.0.0.1"  # whoever may post here is on this machine
 SOURCE = "detectors/findings"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to recognise it
+THREADS = 32  # that wait for one fsync together: each request has a thread until it is durable
+
+
+class Intaken(Inbox, Protocol):
+    """An Inbox beside which requests can be set aside."""
+
+    @property
+    def review(self) -> Review:
+        """Where they are kept."""
 
 
 class Intake(Listener):
     """Takes what the detectors found; `receiving` counts and says when the store is broken."""
 
     says = "events are taken on"
+    private = False  # the detectors post to it, each request with a token
 
     def __init__(
         self,
-        inbox: Inbox,
-        at: tuple[Path, int],
+        inbox: Intaken,
+        at: tuple[Path, tuple[str, int]],
         *,
         now: Callable[[], Mapping[str, datetime]],
         appended: Callable[[], None],
+        served: Mapping[str, Served] | None = None,
+        tenants: Mapping[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Listen. `at`: the state folder, where the token lives, and the port; the others as in Receiving.
+        """Listen. `at`: the state folder, where the tokens live, and the address; the others as in Receiving and Hooks.
 
         Raises:
             ConfigError: the address is taken, or the token cannot be used.
         """
-        folder, port = at
+        folder, address = at
         self.receiving = Receiving(inbox=inbox, source=SOURCE, digest=digest(token(folder)), now=now, appended=appended)
+        keep = keeper(inbox.review)
+        self.hooks = Hooks(inbox=inbox, served=served or {}, now=now, appended=appended, keep=keep)
+        operator = digest(token(folder, OPERATOR_TOKEN_FILE))
+        reviewing = Reviewing(review=inbox.review, hooks=self.hooks, digest=operator)
+        secret = digest(token(folder, LOGS_TOKEN_FILE))
+        self.lines = Lines(inbox=inbox, digest=secret, tenants=tenants or {}, now=now, appended=appended)
+        app = create_app(self.receiving, self.lines, reviewing)
+        app.wsgi_app = Gate(app.wsgi_app, self.hooks)  # type: ignore[method-assign,assignment] # the seam
         super().__init__(
-            create_app(self.receiving),
-            (HOST, port),
-            tuning={"max_request_body_size": LARGEST},
+            app,
+            address,
+            tuning={"max_request_body_size": LARGEST_LOGS, "threads": THREADS},
             refused=self.receiving.refused_before,
+            tls=tls,
         )
+
+    def serve(self, served: Mapping[str, Served], tenants: Mapping[str, str]) -> None:
+        """Take webhooks of these and lines of Odoo's log of these from now on."""
+        self.hooks.served = served
+        self.lines.tenants = tenants
+
+    @property
+    def fault(self) -> StoreBroken | None:
+        """That the store is broken, if a request met that."""
+        return self.receiving.fault or self.hooks.fault or self.lines.fault
 
     @property
     def url(self) -> str:
-        """Where events are posted to (`/v1/events` below it)."""
-        return f"http://{self.host}:{self.port}"
+        """Where the detectors post to (`/v1/events` below it): on this machine, without TLS."""
+        host, port = self.inner
+        host = EVERYWHERE.get(host, host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -13,18 +13,20 @@ from exporter.errors import ConfigError
 
 log = logging.getLogger(__name__)
 TOKEN_FILE = "detectors.token"  # noqa: S105 - the name of the file
+LOGS_TOKEN_FILE = "logs.token"  # noqa: S105 - the same, for who sends Odoo's log
+OPERATOR_TOKEN_FILE = "operator.token"  # noqa: S105 - the same, for who decides what was set aside
 SIZE = 32  # random bytes
 _TOKEN = re.compile(rf"[0-9a-f]{{{2 * SIZE}}}")
 _OTHERS = 0o077
 
 
-def token(folder: Path) -> Secret:
-    """The token of a state folder; made, readable by its owner only, when there is none.
+def token(folder: Path, name: str = TOKEN_FILE) -> Secret:
+    """A token of a state folder; made, readable by its owner only, when there is none.
 
     Raises:
         ConfigError: the file cannot be read or written, or holds something else.
     """
-    path = folder / TOKEN_FILE
+    path = folder / name
     try:
         if not path.exists():
             _make(path)

@@ -150,8 +150,9 @@ class SlowInbox:
     """An Inbox whose fsync takes until it is told."""
 
     synced: Flag = field(default_factory=Flag)
+    review: object = None
 
-    def append(self, tenant: str, events: Sequence[Event], *_: object) -> Appended:
+    def append(self, tenant: str, events: Sequence[Event], *_: object, **__: object) -> Appended:
         """Wait."""
         assert tenant
         assert self.synced.wait(10)
@@ -167,7 +168,7 @@ def slow(tmp_path: Path) -> Iterator[tuple[Intake, SlowInbox]]:
     """The listener alone over a slow store."""
     inbox = SlowInbox()
     now = {"acme": datetime(2026, 3, 1, tzinfo=UTC)}
-    listener = Intake(inbox, (tmp_path, 0), now=lambda: now, appended=lambda: None)  # type: ignore[arg-type]
+    listener = Intake(inbox, (tmp_path, ("127.0.0.1", 0)), now=lambda: now, appended=lambda: None)  # type: ignore[arg-type]
     listener.start()
     yield listener, inbox
     inbox.synced.set()

@@ -2,18 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import fields
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from exporter.domain.bodies import DetectorsBeat, FindingClosed, FindingSeen
-from exporter.domain.events import EVENTS, Event, encode_body
-from exporter.domain.times import micros
+from exporter.domain.events import Event
 from exporter.errors import Refused
 from exporter.intake.parsing import MOST, parse
 
@@ -141,59 +136,3 @@ def test_a_thousand_events_are_the_most() -> None:
     """MOST pass, one more is 413."""
     assert len(read(*[ONE] * MOST)) == MOST
     assert refused(json.dumps([ONE] * (MOST + 1)).encode()).status == 413
-
-
-TEXTS = st.text(max_size=12) | st.sampled_from([*EVENTS, "acme", "2026-03-01T12:00:00Z", "2026-03-01T12:00:00"])
-NUMBERS = st.integers() | st.floats() | st.sampled_from([2**63, -(2**63) - 1, 2**64, 1e308])
-ANY = st.recursive(
-    st.none() | st.booleans() | NUMBERS | TEXTS,
-    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(TEXTS, inside, max_size=3),
-    max_leaves=8,
-)
-OFFSETS = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-TIMES = st.datetimes(timezones=st.none() | OFFSETS).map(lambda at: at.isoformat())
-BODIES = st.fixed_dictionaries(
-    {}, optional={of.name: ANY | TEXTS | TIMES | NUMBERS for kind in EVENTS.values() for of in fields(kind.body)}
-)
-BETTER = st.builds(lambda some: {**SEEN, **some}, BODIES | st.dictionaries(st.sampled_from(list(SEEN)), TEXTS | TIMES))
-POSTED = st.lists(
-    st.fixed_dictionaries(
-        {
-            "tenant": st.sampled_from(["acme", "beta"]) | TEXTS,
-            "key": TEXTS,
-            "name": st.sampled_from([name for name, kind in EVENTS.items() if kind.source == SOURCE]) | TEXTS,
-            "at": TIMES,
-            "body": BETTER | BODIES | ANY,
-        }
-    ),
-    max_size=3,
-)
-
-
-@settings(max_examples=2_000, deadline=None)
-@given(POSTED.map(lambda posted: json.dumps(posted).encode()) | ANY.map(lambda any_: json.dumps(any_).encode()))
-@example(json.dumps([ONE, CLOSED, BEAT]).encode())
-def test_it_accepts_or_refuses_and_nothing_else(raw: bytes) -> None:
-    """R13: what is accepted can be stored and folded: known tenant, right Source, aware times, an encodable body."""
-    try:
-        found = parse(raw, source=SOURCE, now=KNOWN)
-    except Refused as refusal:
-        why = refusal
-        found = []
-    else:
-        why = Refused(400, "none", "accepted")
-    assert (why.status, bool(why.sentence)) == (400, True)
-    for tenant, event in found:
-        assert tenant in KNOWN
-        assert EVENTS[event.name].source == event.source == SOURCE
-        assert micros(event.at) < 2**63
-        assert encode_body(event.body)
-
-
-@settings(max_examples=500, deadline=None)
-@given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 20))
-def test_damaged_bytes_are_refused_or_parsed(noise: bytes, at: int, cut: int) -> None:
-    """R13: a good request with a part replaced by noise raises nothing but Refused."""
-    good = json.dumps([ONE, BEAT]).encode()
-    with suppress(Refused):
-        parse(good[:at] + noise + good[at + cut :], source=SOURCE, now=KNOWN)

@@ -1,0 +1,94 @@
+"""TLS before a listener: waitress speaks plain HTTP, so this ends TLS and hands bytes on, both ways.
+
+It keeps no request: what stalls is ended by the listener behind it, and a handshake has its own time.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from threading import Thread
+from typing import Any
+
+log = logging.getLogger(__name__)
+HANDSHAKE = 10.0  # seconds
+PIECE = 64 * 1024  # bytes that are held of one connection, each way
+MOST = 2_000  # connections at once, behind their handshake
+Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+class TlsFront:
+    """Serves TLS on a listening socket from `start` to `stop`; `connect` opens a connection to what is behind it."""
+
+    def __init__(self, listening: Any, context: ssl.SSLContext, connect: Connect) -> None:  # noqa: ANN401 - a socket
+        self._listening, self._context, self._connect = listening, context, connect
+        self._loop = asyncio.new_event_loop()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._thread = Thread(target=self._run, name="tls", daemon=True)
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._thread.start()
+
+    def alive(self) -> bool:
+        """Whether it accepts."""
+        return self._thread.is_alive()
+
+    def stop(self, grace: float) -> bool:
+        """Accept nothing more, close what is open; True if that was done in time."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(grace)
+        else:
+            self._listening.close()
+            self._loop.close()
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        serving = asyncio.start_server(
+            self._serve, sock=self._listening, ssl=self._context, ssl_handshake_timeout=HANDSHAKE, limit=PIECE
+        )
+        server = self._loop.run_until_complete(serving)
+        self._loop.set_exception_handler(lambda _loop, about: log.debug("tls: %s", about.get("message")))
+        self._loop.run_forever()
+        server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection of a client."""
+        if len(self._open) >= MOST:
+            writer.transport.abort()
+            return
+        self._open.add(writer)
+        try:
+            behind_reader, behind_writer = await self._connect()
+            try:
+                ways = (_pump(reader, behind_writer), _pump(behind_reader, writer))
+                each = [asyncio.ensure_future(way) for way in ways]
+                # The answer's end is the connection's end; a client that only stops to send still gets its answer.
+                await each[1]
+                each[0].cancel()
+            finally:
+                behind_writer.close()
+        except OSError as error:
+            log.debug("tls: %s", error)
+        finally:
+            self._open.discard(writer)
+            with contextlib.suppress(OSError, ssl.SSLError):
+                writer.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Hand on until the end, no faster than the other side takes it."""
+    with contextlib.suppress(OSError, ssl.SSLError):
+        while piece := await reader.read(PIECE):
+            writer.write(piece)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
