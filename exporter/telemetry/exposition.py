@@ -43,10 +43,16 @@ def openmetrics(groups: Groups) -> bytes:
     for instrument, found in _families(groups):
         family = instrument.name.removesuffix("_total")
         parts.append(f"# HELP {family} {instrument.help}\n# TYPE {family} {_kind(instrument)}\n")
-        parts.append(f"# UNIT {family} seconds\n" if instrument.in_seconds else "")
+        parts.append(_unit(family, instrument))
         parts.extend([_lines(instrument, labels, state, with_exemplars=True) for labels, state in found])
     parts.append("# EOF\n")
     return "".join(parts).encode(errors="replace")
+
+
+def _unit(family: str, instrument: Instrument) -> str:
+    """The line that names the unit, where the name ends with one."""
+    unit = family.rpartition("_")[2]
+    return f"# UNIT {family} {unit}\n" if instrument.unit in {"s", "By"} else ""
 
 
 def _kind(instrument: Instrument) -> str:

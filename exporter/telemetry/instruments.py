@@ -15,6 +15,7 @@ Kind = Literal["counter", "histogram", "gauge", "info"]
 Scope = Literal["tenant", "process"]
 Stability = Literal["stable", "development"]
 Values = tuple[str, ...]
+_SUFFIXES: Mapping[str, str] = {"s": "_seconds", "By": "_bytes"}
 
 DATABASE_LABEL = "odoo_database"
 _MINUTE, _HOUR, _DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
@@ -31,7 +32,7 @@ class Instrument:
 
     Attributes:
         otlp: OTLP name, with dots and neither unit nor `_total`.
-        unit: UCUM: `s` (measurements are integer microseconds, shown as seconds) or `{thing}` (they are counts).
+        unit: UCUM: `s` (measurements are integer microseconds, shown as seconds), `By`, or `{thing}` (they are counts).
         labels: in the order in which a Measurement gives them.
         known: label -> values never folded into `#other#`; counters start all of them at zero.
         bounds: upper bounds of a histogram's buckets, in the integers of its measurements.
@@ -54,7 +55,7 @@ class Instrument:
 
     def __post_init__(self) -> None:
         """Make the Prometheus name."""
-        unit = "_seconds" if self.in_seconds else ""
+        unit = _SUFFIXES.get(self.unit, "")
         total = "_total" if self.kind == "counter" else ""
         object.__setattr__(self, "name", self.otlp.replace(".", "_") + unit + total)
 
@@ -84,6 +85,7 @@ def _info(otlp: str, identity: str, described: str, about: str) -> Instrument:
 
 CRON_RESULTS = ("success", "failure", "error", "partial", "timeout", "unknown")
 RESULTS = ("success", "failure", "cancellation")
+DROPPED = ("bodies", "keys", "runs", "observations", "subjects", "quarantined")
 DECISIONS = ("approved", "refused", "cancelled")
 
 _ODOO = (
@@ -98,6 +100,10 @@ _CRONS = (
     _gauge("odoo.cron.last_success.timestamp", "s", "cron", "When the newest successful run ended."),
     _gauge("odoo.cron.next_run.timestamp", "s", "cron", "When Odoo means to run the action next."),
     _counter("odoo.cron.runs", "{run}", "cron result", "Finished runs of scheduled actions.", result=CRON_RESULTS),
+    _counter(
+        "odoo.cron.done", "{record}", "cron", "What actions that tell their progress have done, as they count it."
+    ),
+    _gauge("odoo.cron.remaining", "{record}", "cron", "What the newest known run left undone."),
     _histogram("odoo.cron.run_duration", "cron result", "How long runs of scheduled actions took.", bounds=WORK),
     _histogram("odoo.cron.start_delay", "cron", "From the scheduled time to the start of the run.", bounds=WAITING),
 )
@@ -123,11 +129,93 @@ _WORKFLOWS = (
     _counter("odoo.workflow.runs", "{run}", "workflow result", "Finished Runs of business workflows.", result=RESULTS),
     _histogram("odoo.workflow.duration", "workflow result", "From a record's first to its final state.", bounds=HUMAN),
 )
+_DELIVERIES = (
+    _counter(
+        "odoo.deliveries",
+        "{delivery}",
+        "hook kind result",
+        "Webhooks by what they tell, and failed mail.",
+        result=RESULTS,
+    ),
+    _counter("odoo.webhook.calls", "{call}", "direction host result", "Webhooks of Odoo's own, by its log."),
+    _counter("odoo.webhook.received", "{call}", "rule result", "Webhooks that Odoo received, by its log."),
+    _counter(
+        "odoo.integration.slow",
+        "{call}",
+        "integration criticality",
+        "Deliveries and executions that took longer than is tolerated.",
+    ),
+    _counter("odoo.record.duplicates", "{record}", "model", "Records that share a key which is declared unique."),
+    _counter(
+        "odoo.expectations",
+        "{expectation}",
+        "expectation criticality outcome",
+        "What had to follow something: whether it did in time.",
+        outcome=("fulfilled", "absent"),
+    ),
+    _histogram("odoo.delivery.latency", "hook", "From the sender's event to its arrival here.", bounds=WORK),
+    _counter(
+        "odoo.delivery.schema_drift",
+        "{field}",
+        "hook field",
+        "Mapped fields that payloads lack, and unknown ones.",
+    ),
+)
+OUTCOMES = ("dropped", "rolled_back", "not_executed", "unchanged")
+_SENDS = (
+    _counter("odoo.sends.expected", "{webhook}", "rule", "Webhooks that rules should have sent, by changes seen."),
+    _counter("odoo.sends.received", "{webhook}", "rule", "Of those, and of rolled back ones: what reached us."),
+    _counter("odoo.sends.executed", "{webhook}", "rule", "Of those that were expected: what n8n ran something for."),
+    _counter(
+        "odoo.sends.missing",
+        "{webhook}",
+        "rule outcome",
+        "Webhooks that did not get all the way: where they ended.",
+        outcome=OUTCOMES,
+    ),
+    _info(
+        "odoo.automation.info",
+        "rule",
+        "name model trigger sends unevaluable",
+        "Readable facts of an automation rule, to join on `rule`; always 1.",
+    ),
+)
+_N8N = (
+    _gauge("odoo.n8n.open_executions", "{execution}", "workflow state", "Executions of n8n that go on, by its word."),
+    _gauge("odoo.n8n.oldest_waiting.timestamp", "s", "workflow", "Since when the longest parked execution waits."),
+    _counter("odoo.n8n.executions", "{execution}", "workflow result", "Executions of n8n that ended.", result=RESULTS),
+    _counter(
+        "odoo.n8n.node_errors",
+        "{error}",
+        "workflow error_type continued",
+        "Node runs that failed; `continued`: and the workflow went on.",
+    ),
+    _histogram("odoo.n8n.execution_duration", "workflow result", "From start to end, waits included.", bounds=WORK),
+    _histogram("odoo.n8n.wait_duration", "workflow wait", "How long executions were parked.", bounds=HUMAN),
+)
+_FAILURES = (
+    _counter(
+        "odoo.failures",
+        "{run}",
+        "kind class cause transient",
+        "Runs of every kind that failed, by why; `transient`: it may well pass by itself.",
+    ),
+)
+GAPS = ("none", "result", "reason", "attempts", "beginning", "nodes")
 _SOURCES = (
     _gauge("odoo.source.success", "{success}", "source", "1 when the last poll of the source succeeded."),
     _gauge("odoo.source.duration", "s", "source", "How long the last poll of the source took."),
     _gauge("odoo.source.last_success.timestamp", "s", "source", "When the last successful poll of the source began."),
     _gauge("odoo.source.stale", "{stale}", "source", "1 while what this source says is older than it should be."),
+    _gauge("odoo.api_key.expiry.timestamp", "s", "", "When the API key that reads ends; 0: it never does."),
+    _gauge("odoo.blind_spot", "{spot}", "source spot why", "1 while this is not seen: no right, not tracked, no log."),
+    _counter(
+        "odoo.coverage.runs",
+        "{run}",
+        "kind gap",
+        "Finished Runs by what their trace lacks; `none`: it is whole.",
+        gap=GAPS,
+    ),
     _counter("odoo.source.refused_rows", "{row}", "source", "Rows that were not what the source promises."),
 )
 _FINDINGS = (
@@ -148,6 +236,15 @@ _OWN = (
     _gauge("odoo.otel.fold.oldest.timestamp", "s", "", "When the oldest Event not folded yet was seen."),
     _counter("odoo.otel.corrections", "{correction}", "workflow", "Late facts that changed a Run already told."),
     _counter("odoo.otel.quarantined", "{event}", "", "Events set aside because the fold refused them."),
+    _counter("odoo.otel.store.dropped", "{row}", "what", "Rows dropped for age or room.", what=DROPPED),
+    _counter(
+        "odoo.otel.left_out",
+        "{row}",
+        "signal reason",
+        "Spans and log events not told because the configuration says so (`cost`).",
+        signal=("traces", "logs"),
+        reason=("excluded", "switched_off", "sampled"),
+    ),
     _counter("odoo.otel.series_overflow", "{measurement}", "metric", "Measurements counted under `#other#`."),
 )
 _OUTCOMES = ("accepted", "rejected", "pruned")
@@ -157,13 +254,22 @@ _PROCESS = (
     _gauge("odoo.otel.outbox.oldest.timestamp", "s", "signal", "The time of the oldest row that waits."),
     _counter("odoo.otel.exported", "{row}", "signal outcome", "Rows that left the outbox.", outcome=_OUTCOMES),
     _counter("odoo.otel.export_errors", "{error}", "signal error_type", "Requests that failed and are tried again."),
-    _counter("odoo.otel.refused", "{request}", "reason", "Requests that the intake refused."),
+    _counter("odoo.otel.webhooks", "{request}", "hook outcome", "Webhooks that came: taken, repeated, why refused."),
+    _counter("odoo.otel.log_lines", "{line}", "outcome", "Lines of Odoo's log that came: all, told, and of nobody."),
+    _gauge("odoo.otel.store.size", "By", "", "The file of the store."),
+    _gauge("odoo.otel.store.used", "By", "", "What of it holds something."),
+    _gauge("odoo.otel.store.log", "By", "", "The write-ahead log beside it."),
+    _gauge("odoo.otel.disk.free", "By", "", "What is free on the disk of the store."),
+    _gauge("odoo.otel.store.refusing", "{refusing}", "", "1 while nothing new is taken for want of room."),
+    _gauge("odoo.otel.config.last_reload_successful", "{successful}", "", "1 when all of it was taken at SIGHUP."),
+    _gauge("odoo.otel.config.last_reload_success.timestamp", "s", "", "When all of the configuration was taken last."),
     _counter("odoo.otel.refused", "{request}", "reason", "Requests to the intake that were turned away."),
 )
 
 
 def _table() -> Iterator[Instrument]:
-    yield from (*_ODOO, *_CRONS, *_JOBS, *_APPROVALS, *_WORKFLOWS, *_SOURCES, *_FINDINGS, *_OWN)
+    yield from (*_ODOO, *_CRONS, *_JOBS, *_APPROVALS, *_WORKFLOWS, *_DELIVERIES, *_SENDS, *_N8N, *_FAILURES)
+    yield from (*_SOURCES, *_FINDINGS, *_OWN)
     yield from (replace(found, scope="process") for found in _PROCESS)
 
 

@@ -1,5 +1,7 @@
 """The listener of the pages."""
 
+import ssl
+
 from exporter.listening import App, Listener
 
 TUNING = {
@@ -11,5 +13,7 @@ TUNING = {
 class WebServer(Listener):
     """Answers with the pages of an app (web.app.create_app)."""
 
-    def __init__(self, app: App, host: str = "127.0.0.1", port: int = 9464) -> None:
-        super().__init__(app, (host, port), tuning=TUNING)
+    def __init__(
+        self, app: App, host: str = "127.0.0.1", port: int = 9464, *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(app, (host, port), tuning=TUNING, tls=tls)

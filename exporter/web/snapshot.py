@@ -1,7 +1,7 @@
 """What a scrape shows: the stored totals, and what is computed from the store at the moment of the scrape."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from exporter.domain.times import micros
@@ -14,9 +14,11 @@ from exporter.telemetry.instruments import DATABASE_LABEL
 from exporter.telemetry.metrics import Totals
 from exporter.telemetry.series import StoredSeries
 
+_DROPPED = "odoo_otel_store_dropped_total"
 _FINDING = "odoo.finding."
 STALE_AFTER = 3  # polls that may be missed before what a Source says is called stale
 _JOB_WAITS = frozenset({"pending", "enqueued", "wait_dependencies"})
+_OTHERS = "n8n/"  # Sources that are not Odoo: what they say of themselves is no word about it
 OpenRun = tuple[str, str, str, int, datetime]
 
 
@@ -25,7 +27,7 @@ class Shown:
     """What is needed to show one tenant.
 
     Attributes:
-        poll_seconds: how often its Sources are asked.
+        poll_seconds: how often its Sources are asked; `seldom`: those that are asked less often.
         version, environment: for odoo_info.
         decisions: states of documents that wait for somebody's decision.
     """
@@ -35,6 +37,7 @@ class Shown:
     version: str = ""
     environment: str = ""
     decisions: frozenset[str] = frozenset()
+    seldom: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -44,6 +47,8 @@ class Snapshot:
     Attributes:
         errors: failed requests of this process by (signal, reason).
         refused: requests that the intake of this process refused, by reason.
+        kept: gauges of the store and its disk, by name.
+        hooks: webhooks that came to this process, by (hook, outcome); `lines`: lines of Odoo's log, by what they were.
     """
 
     reader: Reader
@@ -52,14 +57,18 @@ class Snapshot:
     now: Callable[[], datetime]
     version: str
     refused: Callable[[], Mapping[str, int]] = dict
+    hooks: Callable[[], Mapping[tuple[str, str], int]] = dict
+    lines: Callable[[], Mapping[str, int]] = dict
+    kept: Callable[[], Mapping[str, int]] = dict
 
     def render(self, as_openmetrics: bool) -> bytes:  # noqa: FBT001 - web.app's Render
         """The whole exposition in OpenMetrics 1.0 or in text format 0.0.4."""
-        groups: list[tuple[Labels, list[StoredSeries]]] = [
-            (((DATABASE_LABEL, one.name),), self._tenant(one)) for one in self.tenants()
-        ]
-        groups.append(((), list(self._own())))
-        return (openmetrics if as_openmetrics else text)(groups)
+        return (openmetrics if as_openmetrics else text)(self.groups())
+
+    def groups(self) -> list[tuple[Labels, list[StoredSeries]]]:
+        """Every series: those of each database under its label, then the program's own under none."""
+        each = [(((DATABASE_LABEL, one.name),), self._tenant(one)) for one in self.tenants()]
+        return [*each, ((), list(self._own()))]
 
     def _tenant(self, shown: Shown) -> list[StoredSeries]:
         at = self.now()
@@ -68,16 +77,18 @@ class Snapshot:
             *_open(self.reader.open_runs(shown.name), shown.decisions, at),
             *self._lag(shown.name, at),
             *self._findings(shown.name, at),
+            *(_gauge(_DROPPED, {"what": what}, n, at) for what, n in self.reader.dropped(shown.name).items()),
             _info("odoo_info", {"version": shown.version or "unknown", "environment": shown.environment}, at),
         ]
         return [*self.reader.totals(shown.name), *Totals().add(found)]
 
     def _sources(self, shown: Shown, at: datetime) -> Iterator[Measurement]:
         reports = self.reader.reports(shown.name)
-        polled = [report for report, _ in reports]
+        polled = [report for report, _ in reports if not report.source.startswith(_OTHERS)]
         yield _gauge("odoo_up", {}, int(bool(polled) and all(r.ok for r in polled)), at)
         for report, success in reports:
-            yield from _report(report, success, at, timedelta(seconds=shown.poll_seconds))
+            every = shown.seldom.get(report.source, shown.poll_seconds)
+            yield from _report(report, success, at, timedelta(seconds=every))
 
     def _findings(self, tenant: str, at: datetime) -> Iterator[Measurement]:
         """What open Findings say; closed ones are gone, so that the number of series is that of open ones."""
@@ -109,6 +120,11 @@ class Snapshot:
             found.append(_gauge("odoo_otel_export_errors_total", {"signal": signal, "error_type": reason}, number, at))
         for reason, number in self.refused().items():
             found.append(_gauge("odoo_otel_refused_total", {"reason": reason}, number, at))
+        for (hook, outcome), number in self.hooks().items():
+            found.append(_gauge("odoo_otel_webhooks_total", {"hook": hook, "outcome": outcome}, number, at))
+        for outcome, number in self.lines().items():
+            found.append(_gauge("odoo_otel_log_lines_total", {"outcome": outcome}, number, at))
+        found += [_gauge(name, {}, value, at) for name, value in self.kept().items()]
         yield from Totals().add(found)
 
 
@@ -153,6 +169,8 @@ def _counted(kind: str, workflow: str, state: str, *, waits: bool) -> Iterator[t
         yield "odoo_workflow_active", {"workflow": workflow, "state": state}
         if waits:
             yield "odoo_approvals", {"workflow": workflow, "state": state}
+    elif kind == "execution":
+        yield "odoo_n8n_open_executions", {"workflow": workflow, "state": state}
 
 
 def _ages(kind: str, state: str, *, waits: bool) -> Iterator[str]:
@@ -162,5 +180,7 @@ def _ages(kind: str, state: str, *, waits: bool) -> Iterator[str]:
             if state in _JOB_WAITS
             else "odoo_job_longest_running_start_timestamp_seconds"
         )
+    elif kind == "execution" and state == "waiting":
+        yield "odoo_n8n_oldest_waiting_timestamp_seconds"
     elif waits:
         yield "odoo_approval_oldest_pending_timestamp_seconds"

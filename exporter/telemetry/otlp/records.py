@@ -47,6 +47,19 @@ def resource(tenant: Tenant, host_id: str, service_name: str = "odoo") -> bytes:
     return message.SerializeToString()
 
 
+def own_resource(version: str, host_id: str) -> bytes:
+    """The encoded Resource of this program, for what it says of itself."""
+    message = Resource()
+    known = (
+        ("service.name", "odoo-otel"),
+        ("service.version", version),
+        ("service.instance.id", str(uuid5(_INSTANCES, host_id))),
+        ("host.name", host_id),
+    )
+    fill(message, known)
+    return message.SerializeToString()
+
+
 def scope(source: str) -> bytes:
     """The encoded InstrumentationScope of a Source (`odoo/jobs`)."""
     return InstrumentationScope(name=SCOPE_PREFIX + source, version=VERSION).SerializeToString()
@@ -63,8 +76,8 @@ def encode_log(log: LogRecord) -> bytes:
     """One OTLP LogRecord: an event with a name (facts/opentelemetry.md 4.1). Text that is no Unicode gets `?`."""
     message = logs_pb2.LogRecord(event_name=log.event_name, trace_id=log.trace_id, span_id=log.span_id)
     message.severity_number, message.severity_text = _SEVERITIES[log.severity]
-    message.time_unix_nano = micros(log.at) * NANOS
-    message.observed_time_unix_nano = micros(log.observed_at) * NANOS
+    message.time_unix_nano = max(micros(log.at), 0) * NANOS  # unsigned: nothing happened before 1970
+    message.observed_time_unix_nano = max(micros(log.observed_at), 0) * NANOS
     message.flags = SAMPLED if log.trace_id else 0
     message.body.string_value = clean(log.body)
     fill(message, log.attributes)

@@ -29,7 +29,7 @@ def some(draw: st.DrawFn) -> Measurement:
     value = draw(st.integers(0, 2**50))
     at = AT + timedelta(microseconds=draw(st.integers(0, 10**7)))
     ids = draw(st.integers(1, 2**60))
-    exemplar = Exemplar(trace_id=ids.to_bytes(16, "big"), span_id=ids.to_bytes(8, "big"))
+    exemplar = Exemplar(trace_id=f"{ids:032x}", span_id=f"{ids:016x}")
     return Measurement(
         name=found.name, labels=labels, value=value, at=at, exemplar=draw(st.sampled_from([exemplar, None]))
     )
@@ -116,7 +116,7 @@ def test_openmetrics_carries_every_exemplar(batch: list[Measurement]) -> None:
 
 def test_the_text_format_has_no_exemplars() -> None:
     """Prometheus text 0.0.4 knows none: one would break the scrape."""
-    exemplar = Exemplar(trace_id=b"\x01" * 16, span_id=b"\x02" * 8)
+    exemplar = Exemplar(trace_id="01" * 16, span_id="02" * 8)
     labels = (("cron", "a"), ("result", "success"))
     rows = series([Measurement(name="odoo_cron_runs_total", labels=labels, value=1, at=AT, exemplar=exemplar)])
     assert b"trace_id" in exposition.openmetrics([(SHOP, rows)])

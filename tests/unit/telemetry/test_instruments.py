@@ -13,7 +13,7 @@ RESERVED = {"instance", "job", "env", "environment_name", "le", "quantile", "odo
 @TABLE
 def test_names_follow_prometheus(found: Instrument) -> None:
     """Base units, `_total` for counters alone, `_timestamp_seconds` for points in time, no reserved label."""
-    assert re.fullmatch(r"odoo(_[a-z]+)+", found.name)
+    assert re.fullmatch(r"odoo(_[a-z][a-z0-9]*)+", found.name)
     assert found.name.endswith("_total") == (found.kind == "counter")
     assert ("_seconds" in found.name) == (found.unit == "s")
     assert not RESERVED & set(found.labels)
@@ -23,10 +23,10 @@ def test_names_follow_prometheus(found: Instrument) -> None:
 @TABLE
 def test_otlp_names_translate_to_the_prometheus_ones(found: Instrument) -> None:
     """What the Collector makes of the OTLP name (dots, unit, `_total`) is our own Prometheus name."""
-    assert re.fullmatch(r"odoo(\.[a-z]+(_[a-z]+)*)+", found.otlp)
-    unit, total = {"s": "_seconds"}.get(found.unit, ""), "_total" if found.kind == "counter" else ""
+    assert re.fullmatch(r"odoo(\.[a-z][a-z0-9]*(_[a-z]+)*)+", found.otlp)
+    unit, total = {"s": "_seconds", "By": "_bytes"}.get(found.unit, ""), "_total" if found.kind == "counter" else ""
     assert found.otlp.replace(".", "_") + unit + total == found.name
-    assert found.unit == "s" or re.fullmatch(r"\{[a-z]+\}", found.unit)
+    assert found.unit in {"s", "By"} or re.fullmatch(r"\{[a-z]+\}", found.unit)
 
 
 @TABLE
@@ -47,7 +47,16 @@ def test_the_process_speaks_for_itself() -> None:
     """Only what concerns the program as a whole goes without odoo_database."""
     assert {name for name, found in INSTRUMENTS.items() if found.scope == "process"} == {
         "odoo_otel_build_info",
+        "odoo_otel_store_size_bytes",
+        "odoo_otel_store_used_bytes",
+        "odoo_otel_store_log_bytes",
+        "odoo_otel_store_refusing",
+        "odoo_otel_config_last_reload_successful",
+        "odoo_otel_config_last_reload_success_timestamp_seconds",
+        "odoo_otel_disk_free_bytes",
         "odoo_otel_outbox_items",
+        "odoo_otel_webhooks_total",
+        "odoo_otel_log_lines_total",
         "odoo_otel_outbox_oldest_timestamp_seconds",
         "odoo_otel_exported_total",
         "odoo_otel_export_errors_total",
@@ -58,5 +67,5 @@ def test_the_process_speaks_for_itself() -> None:
 def test_the_fold_measures_what_the_table_has() -> None:
     """Every metric the fold names is a line of the table: the two rooms may not import one another."""
     room = Path(exporter.fold.__file__ or "").parent
-    named = {name for path in room.glob("*.py") for name in re.findall(r'"(odoo_[a-z_]+)"', path.read_text())}
+    named = {name for path in room.glob("*.py") for name in re.findall(r'"(odoo_[a-z0-9_]+)"', path.read_text())}
     assert named - {"odoo_queue_job"} <= set(INSTRUMENTS)

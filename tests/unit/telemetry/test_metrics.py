@@ -29,7 +29,7 @@ def measure(name: str, *values: str, value: int = 1, at: int = 0, trace: int = 0
         labels=tuple(zip(LABELS[name], values, strict=True)),
         value=value,
         at=AT + timedelta(seconds=at),
-        exemplar=Exemplar(trace_id=trace.to_bytes(16, "big"), span_id=trace.to_bytes(8, "big")) if trace else None,
+        exemplar=Exemplar(trace_id=f"{trace:032x}", span_id=f"{trace:016x}") if trace else None,
     )
 
 

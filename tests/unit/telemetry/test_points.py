@@ -13,7 +13,7 @@ from exporter.telemetry.series import Series
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 SHOP: Labels = (("odoo_database", "shop"),)
-EXEMPLAR = Exemplar(trace_id=b"\x01" * 16, span_id=b"\x02" * 8)
+EXEMPLAR = Exemplar(trace_id="01" * 16, span_id="02" * 8)
 
 
 def series(*found: tuple[str, Labels, int]) -> list[Series]:

@@ -56,6 +56,10 @@ class Kept:
         """See Reader."""
         return self.left
 
+    def dropped(self, tenant: str) -> dict[str, int]:
+        """See Reader."""
+        return {"runs": 8} if tenant == ACME else {}
+
     def lag(self, _tenant: str, _consumer: str) -> tuple[int, datetime | None]:
         """See Reader."""
         return self.unfolded
@@ -74,10 +78,18 @@ def page(
     tenants: Iterable[str] = (ACME,),
     errors: Mapping[tuple[Signal, str], int] | None = None,
     every: float = POLL,
+    seldom: Mapping[str, float] | None = None,
 ) -> dict[Sample, float]:
     """Every sample, read by both strict parsers, which must agree."""
     shown = [
-        Shown(name=name, poll_seconds=every, version="19.0", environment="test", decisions=frozenset({"to approve"}))
+        Shown(
+            name=name,
+            poll_seconds=every,
+            version="19.0",
+            environment="test",
+            decisions=frozenset({"to approve"}),
+            seldom=seldom or {},
+        )
         for name in tenants
     ]
     snapshot = Snapshot(
@@ -108,7 +120,7 @@ def every_total() -> list[TotalRow]:
     made = [
         Measurement(name=one.name, labels=tuple((label, "x") for label in one.labels), value=1, at=T0)
         for one in (*counted, *told)
-        if not one.name.startswith("odoo_source")
+        if not one.name.startswith(("odoo_source", "odoo_otel_store"))
     ]
     return [TotalRow(name=s.name, labels=s.labels, state=s.state) for s in Totals().add(made)]
 
@@ -136,6 +148,7 @@ def test_every_metric_can_be_read_in_both_formats() -> None:
     assert value(found, "odoo_otel_exported_total", signal="traces", outcome="accepted") == 7
     assert value(found, "odoo_otel_export_errors_total", error_type="status_503") == 3
     assert value(found, "odoo_otel_fold_lag", odoo_database=ACME) == 4
+    assert value(found, "odoo_otel_store_dropped_total", odoo_database=ACME, what="runs") == 8
     assert value(found, "odoo_info", odoo_database=ACME, version="19.0") == 1
     assert value(found, "odoo_otel_build_info", version="0.1.0") == 1
     assert value(found, "odoo_source_refused_rows_total", odoo_database=ACME) == 2
@@ -181,6 +194,14 @@ def test_quick_polls_are_given_a_minute() -> None:
     assert value(page(kept, now=60.5, every=1), "odoo_source_stale") == 1
 
 
+def test_a_source_that_is_asked_seldom_is_stale_later() -> None:
+    """Three of its own polls may be missed, not three of the others'."""
+    kept = Kept(reported={ACME: [reported("odoo/automations", success=0.0)]})
+    seldom = {"odoo/automations": 300.0}
+    assert value(page(kept, now=900, seldom=seldom), "odoo_source_stale") == 0
+    assert value(page(kept, now=901, seldom=seldom), "odoo_source_stale") == 1
+
+
 def test_a_source_that_never_succeeded_is_stale() -> None:
     """Stale from its first failure; there is no time of a success to show."""
     found = page(Kept(reported={ACME: [reported(ok=False, success=None)]}))
@@ -202,7 +223,7 @@ def test_dark_never_reads_as_resolved() -> None:
 
 
 def test_open_runs_are_gauges() -> None:
-    """How many of each channel and state, since when the oldest waits and the longest runs; documents that wait too."""
+    """How many of each channel and state, since when the oldest waits and the longest runs; documents too (42)."""
     opened: list[OpenRun] = [
         ("job", "root", "pending", 3, at(-60)),
         ("job", "root", "wait_dependencies", 1, at(-80)),
