@@ -5,9 +5,12 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from exporter.config.action import Action
+from exporter.config.integration import Expected, Hook
 from exporter.config.kinds import Setting, setting_of
 from exporter.config.model import Config, Database, Skipped
 from exporter.config.references import References, Unresolved
@@ -26,18 +29,43 @@ class _Reading:
     values: dict[str, object] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
-    def read(self, model: type[Config | Database], raw: Raw, *, also: tuple[str, ...] = ()) -> "_Reading":
+    def read(self, model: type[Any], raw: Raw, *, also: tuple[str, ...] = ()) -> "_Reading":
         """Read every setting of the model; unknown keys are faults, with the nearest known one suggested."""
         settings = {of.name: (found, of.default) for of in fields(model) if (found := setting_of(of))}
         for key in raw:
             if key not in settings and key not in also:
                 self.faults.append(_unknown(self.label(str(key)), str(key), [*settings, *also]))
         for name, (found, default) in settings.items():
-            if raw.get(name) is not None:
+            if raw.get(name) is not None and found.part is not None:
+                self._part(name, found, raw[name])
+            elif raw.get(name) is not None:
                 self._value(name, found, raw[name])
             elif default is MISSING:
                 self.faults.append(f"{self.label(name)}: is missing; it must be {found.kind.says}.")
         return self
+
+    def _part(self, name: str, found: Setting, raw: object) -> None:
+        """Settings of their own below a key: one set, or one a name."""
+        if not isinstance(raw, dict):
+            self.faults.append(f"{self.label(name)}: must be {found.kind.says}.")
+            return
+        if not found.by_name:
+            self.values[name] = self._inner(found, raw, self.label(name))
+            return
+        each = [self._inner(found, of, f"{self.label(name)}.{key}", name=str(key)) for key, of in raw.items()]
+        self.values[name] = tuple(one for one in each if one is not None)
+
+    def _inner(self, found: Setting, raw: object, label: str, name: str = "") -> object:
+        """One part; None, with its faults listed, where it cannot be used."""
+        if not isinstance(raw, dict) or (found.by_name and not found.names.fullmatch(name)):
+            named = "under a name of letters, digits, dots, dashes and underscores, " if found.by_name else ""
+            self.faults.append(f"{label}: must stand {named}with keys of its own.")
+            return None
+        reading = _Reading(label=lambda key: f"{label}.{key}", references=self.references)
+        model: type[Any] = found.part  # type: ignore[assignment] # a part has one
+        reading.read(model, raw)
+        self.faults.extend(reading.faults)
+        return None if reading.faults else model(**reading.values, **({"name": name} if found.by_name else {}))
 
     def _value(self, name: str, found: Setting, raw: object) -> None:
         try:
@@ -114,7 +142,34 @@ def _entry(entry: object, where: str, references: References) -> tuple[Database 
     if not isinstance(entry, dict):
         return None, [f"{where}: must have keys such as url, database, user and api_key."]
     reading = _Reading(label=lambda name: f"{where}.{name}", references=references).read(Database, entry)
-    return (None if reading.faults else _database(reading.values)), reading.faults
+    actions: tuple[Action, ...] = reading.values.get("limits", ())  # type: ignore[assignment]
+    faults = [*reading.faults, *(fault for one in actions for fault in _grace(one, f"{where}.limits.{one.name}"))]
+    faults += _unseen(reading.values, where)
+    return (None if faults else _database(reading.values)), faults
+
+
+def _grace(action: Action, where: str) -> list[str]:
+    if action.missed is None or action.missed > action.late:
+        return []
+    return [f"{where}.missed: must be more than late ({action.late:g} seconds): it is late before it is missed."]
+
+
+def _unseen(values: Mapping[str, object], where: str) -> list[str]:
+    """What is expected and could never be seen."""
+    expected: tuple[Expected, ...] = values.get("expect", ())  # type: ignore[assignment]
+    hooks: tuple[Hook, ...] = values.get("hooks", ())  # type: ignore[assignment]
+    models: tuple[str, ...] = values.get("approvals", ("purchase.order",))  # type: ignore[assignment]
+    seen = {"hook": {hook.name for hook in hooks}, "record": set(models)}
+    says = {"hook": "hooks", "record": "approvals"}
+    faults = []
+    for one in expected:
+        for name, happens in (("after", one.after), ("then", one.then)):
+            label = f"{where}.expect.{one.name}.{name}"
+            if happens.what == "n8n" and values.get("n8n") is None:
+                faults.append(f"{label}: there is no n8n here; say under `n8n` where it answers.")
+            elif happens.what != "n8n" and happens.name not in seen[happens.what]:
+                faults.append(f"{label}: {happens.name} does not stand under `{says[happens.what]}`: name it there.")
+    return faults
 
 
 def _database(values: Mapping[str, object]) -> Database:

@@ -1,8 +1,10 @@
 """A value that is not shown: whatever prints, formats, logs or encodes it gets a placeholder."""
 
 from hmac import compare_digest
+from typing import Literal
 
 REDACTED = "[REDACTED]"
+Scheme = Literal["standard", "github", "stripe", "bearer", "token"]  # how the sender of a webhook proves himself
 
 
 class Secret:

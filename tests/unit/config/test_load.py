@@ -250,3 +250,48 @@ def test_wrong_values_of_a_database_are_refused(load_yaml: Load, entry: str) -> 
     (fault,) = skipped.faults
     assert fault.startswith(f"databases[1].{key}: must be ")
     assert "pw" not in fault
+
+
+PARTS = """
+databases:
+  - url: https://a.example
+    database: acme
+    user: bot
+    api_key: k
+    hooks:
+      stripe: {scheme: stripe, secrets: ["${env:NEW}", "${env:OLD}"], criticality: high, latency_tolerance: 5}
+      odoo: {scheme: token, secrets: plain}
+    n8n: {url: https://n8n.example, api_key: "${env:N8N}"}
+"""
+
+
+def test_parts_are_read_under_their_names(load_yaml: Load) -> None:
+    """Hooks by name and one n8n, with secrets that are references and may be several (feature 72)."""
+    (database,) = load_yaml(PARTS, NEW="n3w", OLD="old", N8N="key").databases
+    stripe, odoo = database.hooks
+    assert (stripe.name, stripe.scheme, stripe.criticality, stripe.latency_tolerance) == ("stripe", "stripe", "high", 5)
+    assert [secret.reveal() for secret in stripe.secrets] == ["n3w", "old"]
+    assert (odoo.name, odoo.criticality, [secret.reveal() for secret in odoo.secrets]) == ("odoo", "normal", ["plain"])
+    assert database.n8n is not None
+    assert (database.n8n.url, database.n8n.api_key.reveal(), database.n8n.native_otel) == (
+        "https://n8n.example",
+        "key",
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("scheme: token", "scheme: magic", "databases[0].hooks.odoo.scheme: must be one of standard,"),
+        ("odoo: {", "'o/o': {", "databases[0].hooks.o/o: must stand under a name of letters,"),
+        ("secrets: plain", "secret: plain", "databases[0].hooks.odoo.secret: is not known; did you mean secrets?"),
+        ("secrets: plain", "secrets: []", "databases[0].hooks.odoo.secrets: must be a secret or a list of them,"),
+        ("{url: https://n8n.example,", "{", "databases[0].n8n.url: is missing;"),
+        ("${env:OLD}", "${env:NONE}", "databases[0].hooks.stripe.secrets: the environment variable NONE is not set;"),
+    ],
+)
+def test_faults_of_parts_name_their_place(load_yaml: Load, old: str, new: str, fault: str) -> None:
+    """A wrong hook or n8n is one sentence with its full key."""
+    text = PARTS.replace(old, new, 1)
+    assert any(one.startswith(fault) for one in faults(lambda: load_yaml(text, NEW="n3w", OLD="old", N8N="key")))
