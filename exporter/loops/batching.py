@@ -1,19 +1,32 @@
 """From a batch of Events to one Commit, without IO: folding the same batch again makes the same rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from exporter.domain.bodies import CronCounted, CronProgress, DetectorsBeat, SourceRead
+from exporter.domain.bodies import (
+    CronCounted,
+    CronProgress,
+    DatabaseChanged,
+    DetectorsBeat,
+    KeyCounted,
+    RecordVanished,
+    RuleCounted,
+    SightChanged,
+    SourceRead,
+)
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Run, Timer
 from exporter.domain.told import Told
-from exporter.fold import measure, subjects
+from exporter.fold import databases, measure, subjects
 from exporter.fold.advance import KINDS, Advanced, Late, advance, begin, memory_of, timers
-from exporter.fold.route import route
+from exporter.fold.choosing import EVERYTHING, choose, is_wanted
+from exporter.fold.overhearing import overhearing
+from exporter.fold.route import OWERS, owes, route
 from exporter.fold.scheduler import KEY as SCHEDULER
+from exporter.fold.send_memory import RULE
 from exporter.fold.speaking import trace_of
-from exporter.fold.subjects import Flow, Subject, order
+from exporter.fold.subjects import UNPLACED, Flow, Subject, nobody, order
 from exporter.fold.tell import (
     decode_run,
     encode_run,
@@ -22,9 +35,14 @@ from exporter.fold.tell import (
     tell_started,
     tell_steps,
 )
-from exporter.store.protocols import Quarantined, RunRow, SubjectRow
+from exporter.store.protocols import OwedRead, Quarantined, RunRow, SubjectRow
 
 OF_SCHEDULER = frozenset({CronCounted, CronProgress})
+SHOWN = frozenset(
+    {CronCounted, RuleCounted, RecordVanished, KeyCounted, SightChanged}
+)  # rows that are told as they are
+Near = Callable[[str, tuple[datetime, datetime]], Iterable[RunRow]]
+NO_LINKS: Mapping[str, str] = {}
 HEAD = 200  # characters of a quarantined Event that are kept to recognise it
 
 
@@ -51,13 +69,11 @@ class Batch:
 
     def due(self) -> list[str]:
         """Subjects of this batch of which a Timer falls due by the marks."""
-        return [
-            key
-            for key, subject in self.subjects.items()
-            if subject.due
-            and (mark := self.marks.get(KINDS[subject.kind].source))
-            and min(subject.due.values()) <= mark
-        ]
+        return [key for key, subject in self.subjects.items() if subject.due and self._is_due(subject)]
+
+    def _is_due(self, subject: Subject) -> bool:
+        source_of = KINDS[subject.kind].source_of
+        return any((mark := self.marks.get(source_of(name))) and at <= mark for name, at in subject.due.items())
 
     def fold(self, key: str, events: Sequence[Event]) -> None:
         """Advance one Subject by its Events; an Event on which that raises is set aside and the rest goes on."""
@@ -70,6 +86,14 @@ class Batch:
             self._set_aside(key, events, error)
             return
         self._keep(advanced, told)
+
+    def asks(self, key: str, events: Iterable[Event]) -> Iterable[str]:
+        """The link keys that a Subject wants to look up, with the facts it has and these."""
+        before = self.subjects.get(key) or self.before.get(key)
+        kind = KINDS.get(before.kind if before else key.partition("/")[0])
+        if kind is None or kind.asks is nobody:
+            return ()
+        return kind.asks([*(before.facts if before else ()), *events])
 
     def _is_silent(self) -> bool:
         """Whether the whole scheduler stands still: its Subject is folded before the actions are."""
@@ -113,26 +137,49 @@ class Batch:
             told.append((advanced.open, tell_steps(advanced.open, advanced.fresh, tenant)))
         if advanced.open is not None and advanced.marker:
             told.append((advanced.open, tell_started(advanced.open, tenant)))
-        return told
+        return told if self.flow.choice is EVERYTHING else [(run, self._chosen(run, one)) for run, one in told]
+
+    def _chosen(self, run: Run, told: Told) -> Told:
+        """What of it is told by the operator's choice."""
+        tenant = self.flow.tenant
+        return choose(run, told, self.flow.choice, lambda: tell(run, tenant).spans)
 
     def _keep(self, advanced: Advanced, told: list[tuple[Run, Told]]) -> None:
         subject = advanced.subject
         self.subjects[subject.key] = subject
-        self.open[subject.key] = _open(advanced.open)
+        self.open[subject.key] = _open(advanced.open) if self._is_shown(advanced.open) else None
         self.late += advanced.late
         self.claimed += advanced.claimed
         if subject.kind == "finding" and advanced.open is not None and not advanced.marker:
             self.runs.append(run_row(advanced.open, trace_of(advanced.open, self.flow.tenant)))  # its sentence changed
         for run, one in told:
             (self.history if run.origin == "history" else self.told).append(one)
-            if run.ended_at is not None or advanced.marker:
-                self.runs.append(run_row(run, one.spans[-1].trace_id))
+            if (run.ended_at is not None or advanced.marker) and is_wanted(run, self.flow.choice):
+                self.runs.append(run_row(run, one.spans[-1].trace_id if one.spans else trace_of(run, self.flow.tenant)))
 
-    def correct(self, find: Callable[[str], RunRow | None]) -> None:
-        """Say what late facts would have changed of Runs told before; `find` looks a stored Run up."""
+    def _is_shown(self, run: Run | None) -> bool:
+        """Whether an open Run is counted by the gauges."""
+        choice = self.flow.choice
+        return choice is EVERYTHING or run is None or ("metrics" in choice.signals and is_wanted(run, choice))
+
+    def _placed(self, late: Late, near: Near) -> RunRow | None:
+        """The told Run of a fact that names none, by when it began."""
+        subject, _, key = late.run.rpartition("#")
+        window = KINDS[subject.partition("/")[0]].near
+        if key != UNPLACED or window is None:
+            return None
+        since, until = window(late.event)
+        mine = (row for row in self.runs if row.subject == subject and since <= row.started_at <= until)
+        return _among(mine, late) or _among(near(subject, (since, until)), late)
+
+    def correct(self, find: Callable[[str], RunRow | None], near: Near) -> None:
+        """Say what late facts would have changed of Runs told before.
+
+        `find` looks a stored Run up by its id, `near` those of a Subject that began between two times.
+        """
         mine = {row.id: row for row in self.runs}
         for late in self.late:
-            row = mine.get(late.run) or find(late.run)
+            row = mine.get(late.run) or find(late.run) or self._placed(late, near)
             if row is None:
                 continue
             run = decode_run(row.body)
@@ -141,12 +188,30 @@ class Batch:
                 self.told.append(tell_correction(run, difference, late.event.at, self.flow.tenant))
 
 
-def group(events: Iterable[Event]) -> dict[str, list[Event]]:
-    """Events by Subject; the scheduler as a whole comes first, what it says explains single actions."""
+def _among(rows: Iterable[RunRow], late: Late) -> RunRow | None:
+    """The Run of a late fact among some that began when its own did."""
+    return next((row for row in rows if KINDS[row.kind].same(decode_run(row.body), late.event)), None)
+
+
+def owed(events: Iterable[Event], witnesses: Container[str]) -> list[OwedRead]:
+    """The reads that Events owe, each once, of the Sources that there are."""
+    found = {read for event in events if type(event.body) in OWERS for read in owes(event)}
+    return [OwedRead(source=source, key=key) for source, key in sorted(found) if source in witnesses]
+
+
+def group(
+    events: Iterable[Event], known: Mapping[str, str] = NO_LINKS, flow: Flow | None = None
+) -> dict[str, list[Event]]:
+    """Events by Subject; the scheduler as a whole comes first, what it says explains single actions.
+
+    With a flow also those that say something of another Subject than their own (fold/overhearing.py).
+    """
     groups: dict[str, list[Event]] = {}
     whole: list[Event] = []
     for event in events:
-        if key := route(event):
+        for beside in overhearing(event, flow) if flow is not None else ():
+            groups.setdefault(beside, []).append(event)
+        if key := route(event, known):
             groups.setdefault(key, []).append(event)
             if type(event.body) in OF_SCHEDULER:
                 whole.append(event)
@@ -189,15 +254,31 @@ def due(timers: Iterable[Timer], batch: Batch) -> list[str]:
 
 
 def gauges(events: Sequence[Event]) -> Told:
-    """What the facts say by themselves: of each scheduled action the newest, it would overwrite the others."""
-    newest: dict[int, Event] = {}
+    """What the facts say by themselves: of each action and rule the newest, it would overwrite the others."""
+    newest: dict[tuple[object, ...], Event] = {}
     for event in events:
-        if type(event.body) is CronCounted:
-            known = newest.setdefault(event.body.cron_id, event)
-            newest[event.body.cron_id] = max(known, event, key=order)
+        if type(event.body) in SHOWN:
+            row = _row(event)
+            known = newest.get(row)
+            if known is None or event.at > known.at or (event.at == known.at and order(event) > order(known)):
+                newest[row] = event
     beats = (event for event in events if type(event.body) is DetectorsBeat)
     said = [one for event in newest.values() for one in measure.gauges(event)]
-    return Told(measurements=(*said, *[one for event in beats for one in measure.beat(event)]))
+    changed = tuple(databases.told(event, event.body) for event in events if isinstance(event.body, DatabaseChanged))
+    return Told(measurements=(*said, *[one for event in beats for one in measure.beat(event)]), logs=changed)
+
+
+def _row(event: Event) -> tuple[object, ...]:
+    body = event.body
+    if isinstance(body, SightChanged):
+        return event.source, body.spot, body.why
+    if isinstance(body, KeyCounted):
+        return (event.source,)
+    if isinstance(body, CronCounted):
+        return "cron", body.cron_id
+    if isinstance(body, RecordVanished):
+        return body.model, body.record_id
+    return RULE, getattr(body, "rule_id", 0)
 
 
 def load(row: SubjectRow) -> Subject:

@@ -6,8 +6,8 @@ backlog is folded as it would have been live, and a refold needs nothing but the
 
 import gc
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from exporter.clock import Clock
@@ -15,8 +15,10 @@ from exporter.domain.bodies import SourceRead
 from exporter.domain.events import Event
 from exporter.domain.told import Measurement, Told
 from exporter.errors import StoreError
+from exporter.fold import choosing
 from exporter.fold.subjects import Flow, Subject
-from exporter.loops.batching import Batch, due, gauges, group, in_order, load, parts
+from exporter.loops.batching import Batch, due, gauges, group, in_order, load, owed, parts
+from exporter.loops.linking import Linking
 from exporter.store.encoded import Encoded
 from exporter.store.protocols import (
     FOLD,
@@ -47,6 +49,10 @@ def spare_the_collector() -> None:
     gc.set_threshold(200_000, 50, 100)
 
 
+def nobody_reads() -> None:
+    """Nobody waits for reads that are owed."""
+
+
 class TooManyRefused(StoreError):
     """The fold refused so many Events that this program must be wrong: it stops, nothing is lost."""
 
@@ -59,7 +65,7 @@ class FoldingOptions:
         host_id: `host.id` of the Resource.
         history_spans: whether Runs that ended before the first start become spans.
         label_cap: values one metric label may have.
-        batch: Events a Commit.
+        batch: Events read at once; a Commit folds those up to their last mark, at most three times as many.
     """
 
     host_id: str
@@ -73,16 +79,30 @@ class Folding:
     """One tenant's fold. `step` is everything; a thread only repeats it.
 
     Subjects and totals stay in memory between Commits and are dropped whenever a Commit was not written.
+
+    Attributes:
+        owing: called after a Commit owed reads, so that the polls need not wait.
     """
 
     ledger: Ledger
     flow: Flow
     clock: Clock
     options: FoldingOptions
+    owing: Callable[[], None] = nobody_reads
     _subjects: OrderedDict[str, Subject] = field(default_factory=OrderedDict)
     _totals: Totals | None = None
     _offset: int | None = None
     _encoded: bytes = b""
+    _links: Linking = field(init=False)
+    _ahead: list[Stored | Unreadable] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """What facts link is known to every cut."""
+        self._links = Linking(
+            find=lambda keys: self.ledger.links(self.tenant, keys),
+            waiting=lambda keys: self.ledger.parked(self.tenant, keys),
+        )
+        self.flow = replace(self.flow, links=self._links.known)
 
     @property
     def tenant(self) -> str:
@@ -104,31 +124,56 @@ class Folding:
     def _fold(self) -> bool:
         if self._offset is None:
             self._offset = self.ledger.offset(self.tenant, FOLD)
-        stored = self.ledger.read(self.tenant, self._offset, self.options.batch)
+        stored = self._next(self._offset)
         if not stored:
             return False
         events = [one.event for one in stored if isinstance(one, Stored)]
         batch = self._advance(events)
-        batch.quarantine += [_unreadable(one) for one in stored if isinstance(one, Unreadable)]
+        batch.quarantine += [
+            _unreadable(one) for one in (*stored, *self._links.unreadable) if isinstance(one, Unreadable)
+        ]
         _limit(batch.quarantine, len(stored))
-        self._commit(batch, gauges(events), stored[-1].seq)
+        self._commit(batch, gauges(events), stored)
         return True
 
+    def _next(self, offset: int) -> list[Stored | Unreadable]:
+        """The next Events up to the last mark among them; what stands behind it is read, and folded with its own mark.
+
+        A Subject is cut once for all its facts between two marks, however polls and batches lie to one another.
+        """
+        found, self._ahead = self._ahead, []
+        size = self.options.batch
+        whole, full = 0, True
+        while full and not whole and len(found) < 2 * size:
+            read = self.ledger.read(self.tenant, found[-1].seq if found else offset, size)
+            full = len(read) == size
+            found = [*found, *read]
+            whole = next((place for place in range(len(found), 0, -1) if _is_mark(found[place - 1])), 0)
+        if whole:
+            found, self._ahead = found[:whole], found[whole:]
+        return found
+
     def _advance(self, events: Sequence[Event]) -> Batch:
+        self._links.begin()
         batch = Batch(flow=self.flow, before=self._subjects)
         marked = any(isinstance(event.body, SourceRead) for event in events)
         timers = self.ledger.due(self.tenant, TIMERS_AT_ONCE) if marked else []
-        for part, batch.marks in parts(events):
+        for whole, batch.marks in parts(events):
+            part = self._links.placed(whole)
             woken: dict[str, Sequence[Event]] = dict.fromkeys((*due(timers, batch), *batch.due()), ())
-            groups = in_order(woken | group(part))
+            groups = in_order(woken | group(part, self._links.known, self.flow))
             self._load(groups)
+            self._links.look_up(link for key, mine in groups.items() for link in batch.asks(key, mine))
             for key, mine in groups.items():
                 batch.fold(key, mine)
             claims = batch.claims()
             self._load(claims)
             for key, claimed in claims.items():
                 batch.fold(key, claimed)
-        batch.correct(lambda run: self.ledger.run(self.tenant, run))
+        batch.correct(
+            lambda run: self.ledger.run(self.tenant, run),
+            lambda subject, began: self.ledger.runs_near(self.tenant, subject, began),
+        )
         return batch
 
     def _load(self, keys: Iterable[str]) -> None:
@@ -136,35 +181,43 @@ class Folding:
         for key, row in self.ledger.subjects(self.tenant, missing).items():
             self._subjects[key] = load(row)
 
-    def _commit(self, batch: Batch, facts: Told, offset: int) -> None:
+    def _commit(self, batch: Batch, facts: Told, stored: Sequence[Stored | Unreadable]) -> None:
         if self._totals is None:
             self._totals = Totals(self.ledger.totals(self.tenant), cap=self.options.label_cap)
         said = [*batch.told, *batch.history]
-        counted = [m for told in (facts, *batch.told) for m in told.measurements]
+        counted = [*choosing.counted(facts.measurements, self.flow.choice)]
+        counted += [m for told in batch.told for m in told.measurements]
         counted += [_quarantined(self.clock.now(), len(batch.quarantine))] if batch.quarantine else []
         moved, gone = batch.timers()
+        reads = owed((one.event for one in stored if isinstance(one, Stored)), self.flow.witnesses)
         commit = Commit(
             tenant=self.tenant,
             consumer=FOLD,
             expected_offset=self._offset or 0,
-            offset=offset,
+            offset=stored[-1].seq,
             subjects=batch.rows(),
             runs=batch.runs,
+            links=self._links.made,
+            parked=self._links.places(stored),
+            released=self._links.released,
             timers=moved,
             cleared=gone,
             totals=self._totals.add(counted),
             observations=[one for told in said for one in told.observations],
-            outbox=self._rows(batch),
+            outbox=self._rows(batch, facts),
+            owed=reads,
             quarantine=batch.quarantine,
         )
         self.ledger.commit(commit)
-        self._offset = offset
+        self._offset = commit.offset
         self._remember(batch)
+        if reads:
+            self.owing()
 
-    def _rows(self, batch: Batch) -> list[Encoded]:
+    def _rows(self, batch: Batch, facts: Told) -> list[Encoded]:
         sent = [*batch.told, *(batch.history if self.options.history_spans else ())]
         spans = traces.rows((span for told in sent for span in told.spans), self._resource())
-        return [*spans, *logs.rows((log for told in sent for log in told.logs), self._resource())]
+        return [*spans, *logs.rows((log for told in (facts, *sent) for log in told.logs), self._resource())]
 
     def _resource(self) -> bytes:
         if not self._encoded:
@@ -181,8 +234,14 @@ class Folding:
     def _forget(self) -> None:
         """Nothing in memory can be trusted after a Commit that was not written: read it again."""
         self._subjects.clear()
+        self._links.forget()
         self._totals = None
         self._offset = None
+        self._ahead = []
+
+
+def _is_mark(one: Stored | Unreadable) -> bool:
+    return isinstance(one, Stored) and isinstance(one.event.body, SourceRead)
 
 
 def _unreadable(one: Unreadable) -> Quarantined:

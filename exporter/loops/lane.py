@@ -158,8 +158,16 @@ class Lane:
             return Pause(seconds=self._options.idle, idle=True)
         tally = _Tally()
         outcome = self._pass(self._sink, batch, tally)
+        if isinstance(outcome, _Halt) and len(batch) > 1 and not tally.delivered:
+            self._probe(self._sink, batch[-1:], tally)
         self._settle(tally)
         return self._after(outcome)
+
+    def _probe(self, sink: Sink, newest: Sequence[OutboxRow], tally: _Tally) -> None:
+        """Does the server refuse everything, or only these rows? One that it takes says so (see RejectLimit)."""
+        result = self._export(sink, newest)
+        if isinstance(result, Delivered):
+            self._judge(result, newest, tally)
 
     def _prune(self) -> Pause:
         gone = self._outbox.prune(self._signal, self._options.budget)

@@ -34,24 +34,29 @@ class RejectLimit:
     """At most max(floor, share of what was judged) rows per window are set aside.
 
     A server that suddenly refuses everything (a bad deploy, a proxy's 400) must not empty the outbox into quarantine;
-    the floor keeps a few bad rows at the head of a quiet outbox from blocking all that is behind.
+    the floor keeps a few bad rows at the head of a quiet outbox from blocking all that is behind. A floor is not given
+    twice: until the server has accepted something again, no more rows than that leave, however many windows pass.
     """
 
     share: float = 0.2
     floor: int = 20
     window: float = 300.0
     _judged: deque[tuple[float, int, int]] = field(default_factory=deque)
+    _unproven: int = 0  # rejected since something was accepted
 
     def allows(self, now: float, rows: int, delivered: int, rejected: int) -> bool:
         """Whether `rows` more may be set aside, given what the current pass has judged but not yet counted."""
         self._forget(now)
         good = delivered + sum(each[1] for each in self._judged)
         bad = rejected + rows + sum(each[2] for each in self._judged)
+        if not good and self._unproven + rejected + rows > self.floor:
+            return False
         return bad <= max(self.floor, self.share * (good + bad))
 
     def count(self, now: float, delivered: int, rejected: int) -> None:
         """Remember a pass; those of one second are kept as one, so memory is bounded by the window."""
         self._forget(now)
+        self._unproven = 0 if delivered else self._unproven + rejected
         if self._judged and now - self._judged[-1][0] < 1.0:
             at, good, bad = self._judged.pop()
             self._judged.append((at, good + delivered, bad + rejected))

@@ -1,6 +1,6 @@
 """The polling loop: ask one Source, make what it saw and how far it read durable in one transaction, report on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from logging import getLogger
@@ -10,9 +10,10 @@ from exporter.clock import Clock
 from exporter.domain.bodies import SourceRead
 from exporter.domain.events import Event
 from exporter.domain.times import EPOCH, MICRO
-from exporter.errors import SourceError
+from exporter.errors import SourceError, SourceRefused
+from exporter.loops.nudging import Nudges
 from exporter.sources.polling import Poll, Source
-from exporter.store.protocols import Inbox, Ledger, PollReport
+from exporter.store.protocols import Inbox, Ledger, OwedRead, PollReport
 
 log = getLogger(__name__)
 DUE_LOOKED_AT = 1000
@@ -25,6 +26,7 @@ class Polling:
 
     Attributes:
         appended: called after something new was appended, so that the fold need not wait.
+        refused: why it does not know us, where the last poll was refused.
     """
 
     tenant: str
@@ -33,37 +35,54 @@ class Polling:
     ledger: Ledger
     clock: Clock
     appended: Callable[[], None]
+    nudges: Nudges = field(init=False)
+    refused: str = ""
     _failing: str = field(default="")
     _seen: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Nothing is owed to a Source but what the ledger says."""
+        self.nudges = Nudges(self.ledger, self.tenant, self.source.name)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last poll failed."""
+        return bool(self._failing)
 
     def step(self) -> bool:
         """Poll once; True if there is more to read at once.
 
-        A source that is down changes nothing but its report: marks and Events stay as they were.
+        A source that is down changes nothing but its report: marks and Events stay as they were. What was owed when the
+        poll began is paid in its transaction.
 
         Raises:
             StoreError: the store could not keep what was seen; the marks stand, it will be read again.
         """
         began, started = self.clock.now(), self.clock.monotonic()
-        marks = self.inbox.marks(self.tenant, self.source.name)
+        marks, owed = self.inbox.marks(self.tenant, self.source.name), self.nudges.owed()
+        self.refused = ""
         try:
             poll = self.source.poll(marks)
         except SourceError as error:
             failed = str(error)
+            self.refused = failed if isinstance(error, SourceRefused) else ""
         except Exception as error:  # noqa: BLE001 - whatever an answer breaks in us is this Source's trouble, not the others'
-            failed = f"Its answer broke the reading of it ({_where(error)}): report this."
+            failed = f"Its answer broke the reading of it ({where(error)}): report this."
         else:
             self._answered()
-            return self._keep(poll, self.clock.monotonic() - started, began)
+            self._keep(poll, self.clock.monotonic() - started, (began, owed))
+            self.nudges.polled(started, owed, poll.read_until)
+            return poll.more
         self._failed(failed)
+        self.nudges.failed()
         seconds = self.clock.monotonic() - started
         report = PollReport(source=self.source.name, began_at=began, seconds=seconds, ok=False, error=failed)
         self.inbox.append(self.tenant, (), None, report)
         return False
 
-    def _keep(self, poll: Poll, seconds: float, began: datetime) -> bool:
-        """Events, marks and report in one transaction."""
-        name = self.source.name
+    def _keep(self, poll: Poll, seconds: float, at: tuple[datetime, Sequence[OwedRead]]) -> None:
+        """Events, marks, report and what the poll pays in one transaction; `at`: when it began, what was owed then."""
+        name, (began, owed) = self.source.name, at
         events, seen = self._in_order(poll)
         marks = {(name, key): mark for key, mark in poll.mark_changes.items()}
         report = PollReport(
@@ -78,7 +97,7 @@ class Polling:
         )
         mark = _read(name, poll, began) if events else ()
         marks |= {(KEEPER, f"seen/{name}"): seen.isoformat()} if events else {}
-        found = self.inbox.append(self.tenant, [*events, *mark], marks, report)
+        found = self.inbox.append(self.tenant, [*events, *mark], marks, report, paid=owed)
         self._seen = seen
         if not mark and self._is_due():
             found = self.inbox.append(self.tenant, _read(name, poll, began))
@@ -86,7 +105,6 @@ class Polling:
             log.warning("A row was left out: %s", row.reason, extra={"source": name, "row": row.row})
         if found.appended:
             self.appended()
-        return poll.more
 
     def _in_order(self, poll: Poll) -> tuple[list[Event], datetime]:
         """The Events, each seen later than those of every poll before, and when the last of them was seen.
@@ -119,7 +137,7 @@ class Polling:
             self._failing = ""
 
 
-def _where(error: Exception) -> str:
+def where(error: Exception) -> str:
     """Which error and where, without its words: they may be anybody's."""
     frame = extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {frame.name}, line {frame.lineno}"

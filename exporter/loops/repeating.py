@@ -15,13 +15,22 @@ class Repeating:
     """Repeats `step`; `step` returns True when it should be called again at once, else the loop waits.
 
     A step that raises ends the loop: `fault` says why, and the service decides what that means. A store that is full
-    ends nothing: the step is tried again after the interval.
+    ends nothing: the step is tried again after the interval. `seconds` is the interval, or says it after each step.
+    `last` is done once at the end, after the last step.
     """
 
-    def __init__(self, name: str, step: Callable[[], bool], clock: Clock, seconds: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], bool],
+        clock: Clock,
+        seconds: float | Callable[[], float],
+        *,
+        last: Callable[[], object] = lambda: None,
+    ) -> None:
         self.name = name
         self.fault: BaseException | None = None
-        self._step, self._clock, self._seconds = step, clock, seconds
+        self._step, self._clock, self._seconds, self._last = step, clock, seconds, last
         self._stopping, self._fresh = Flag(), Flag()
         self._trouble = ""
         self._thread = Thread(target=self._run, name=name, daemon=True)
@@ -54,7 +63,8 @@ class Repeating:
             while not self._stopping.is_set():
                 self._fresh.clear()
                 if not self._stepped():
-                    self._clock.wait(self._fresh, self._seconds)
+                    self._clock.wait(self._fresh, self._seconds() if callable(self._seconds) else self._seconds)
+            self._last()
         except Exception as error:
             self.fault = error
             log.critical("%s ended: %s: %s", self.name, type(error).__name__, error, exc_info=error)

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as change
 
-from exporter.domain.bodies import SourceRead
+from exporter.domain.bodies import KeyCounted, SightChanged, SourceRead
 from exporter.domain.events import Event
 from exporter.domain.runs import Timer
 from exporter.fold import jobs
 from exporter.fold.advance import KINDS
 from exporter.fold.subjects import Subject
-from exporter.loops.batching import HEAD, Batch, due, group, load, parts, set_aside
-from tests.worlds import APPROVALS, CRONS, FLOW, JOBS, at, document, job, posted, read
+from exporter.loops.batching import HEAD, Batch, due, gauges, group, load, parts, set_aside
+from tests.worlds import APPROVALS, CRONS, FLOW, JOBS, at, document, event, job, posted, read
 
 
 def marked(source: str, seconds: float) -> dict[str, object]:
@@ -136,3 +136,12 @@ def test_what_is_set_aside_keeps_no_body() -> None:
     aside = set_aside(job(0, "failed", started=0), "r" * 500)
     assert (aside.head, len(aside.reason)) == ("odoo.job.changed", HEAD)
     assert "No address." not in str(aside)
+
+
+def test_what_a_fact_says_by_itself_is_said() -> None:
+    """Every kind of fact with a gauge of its own reaches the totals: a key that ends, a spot that is not seen."""
+    key = event("odoo.key.counted", 1, "0/k", KeyCounted(keys=1, expires_at=at(99)), source="odoo/keys")
+    blind = [SightChanged(spot=spot, why="no_access", blind=True) for spot in ("queue.job", "tier.review")]
+    spots = [event("odoo.sight.changed", 1, f"0/{one.spot}", one, source=JOBS) for one in blind]
+    names = [one.name for one in gauges([key, *spots]).measurements]
+    assert names == ["odoo_api_key_expiry_timestamp_seconds", "odoo_blind_spot", "odoo_blind_spot"]

@@ -337,3 +337,18 @@ def test_folding_many_labels_costs_no_memory(monkeypatch: pytest.MonkeyPatch) ->
 def _peak() -> float:
     """The most memory this process ever had, MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def test_a_commit_ends_with_the_last_mark_it_read() -> None:
+    """Facts behind the last mark are read once and folded with their own mark; without any mark nothing waits."""
+    ledger = MemoryLedger()
+    for poll in range(3):
+        polled(ledger, [job(poll, "pending", number=10 * poll + n) for n in range(4)], poll + 0.5)
+    folding = fold_of(ledger, batch=4)
+    offsets = []
+    while folding.step():
+        offsets.append(ledger.offset(NAME, FOLD))
+    assert offsets == [5, 10, 15]
+    ledger.append(NAME, [job(9, "pending", number=99)])
+    assert folding.step()
+    assert ledger.offset(NAME, FOLD) == 16

@@ -49,8 +49,19 @@ def test_five_minutes_later_it_may_go_on() -> None:
     """What was judged longer ago than the window does not count."""
     limit = RejectLimit()
     limit.count(0, 0, 20)
+    limit.count(2, 1, 0)
     assert not limit.allows(300, 1, 0, 0)
-    assert limit.allows(301, 1, 0, 0)
+    assert limit.allows(303, 1, 0, 0)
+
+
+def test_a_server_that_accepts_nothing_gets_the_floor_once() -> None:
+    """R6: a deploy that is bad for days costs no more rows than one that is bad for a minute."""
+    limit = RejectLimit()
+    limit.count(0, 0, 20)
+    assert not limit.allows(100_000, 1, 0, 0)
+    assert limit.allows(100_000, 1, 1, 0), "a row of this very pass was accepted"
+    limit.count(100_000, 1, 0)
+    assert limit.allows(200_000, 1, 0, 0)
 
 
 def test_memory_is_bounded_by_the_window() -> None:

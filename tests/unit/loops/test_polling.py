@@ -155,7 +155,7 @@ def test_a_store_without_room_is_not_the_sources_trouble() -> None:
     """A store that refuses is raised, not reported: nothing was kept, the marks stand, it is read again."""
 
     class Full(MemoryLedger):
-        def append(self, *_: object) -> Appended:
+        def append(self, *_: object, **__: object) -> Appended:
             raise StoreFull("no room")
 
     made = Stage(Scripted([poll(5, pending(4))]), Full(), StepClock(T0))

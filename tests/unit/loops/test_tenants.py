@@ -8,7 +8,7 @@ import pytest
 from exporter.clock import StepClock
 from exporter.domain.tenants import Tenant
 from exporter.errors import SourceDown
-from exporter.loops.tenants import Connected, TenantPolling, recall, remember
+from exporter.loops.tenants import Connected, TenantPolling, changes, is_copy, recall, remember
 from exporter.sources.polling import Poll
 from tests.fakes.ledger import MemoryLedger
 from tests.worlds import T0, at
@@ -125,3 +125,65 @@ def test_tenants_do_not_share_what_is_remembered() -> None:
     remember(ledger, TENANT, StepClock(T0))
     remember(ledger, replace(TENANT, name="other", uuid="two"), StepClock(T0))
     assert [known.uuid for name in ("lab", "other") if (known := recall(ledger, name))] == ["one", "two"]
+
+
+def test_whatever_it_says_of_itself_ends_nothing() -> None:
+    """R7: an answer that breaks us is an outage with a sentence, not the end of the loop."""
+    ledger = MemoryLedger()
+
+    def connect() -> Connected:
+        raise TypeError
+
+    loop = replace(polling(Database([]), ledger, []), connect=connect)
+    assert loop.step() is False
+    assert "report this" in ledger.reports["lab", "odoo/crons"].error
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ({}, {}, []),
+        ({"version": ""}, {"version": "19.0"}, []),
+        ({"version": "18.0"}, {"version": "19.0"}, ["upgraded"]),
+        ({"url": "http://a"}, {"url": "http://b", "uuid": "two"}, ["moved"]),
+        ({"uuid": "one"}, {"uuid": "two"}, ["replaced"]),
+        ({}, {"neutralized": True}, ["neutralized"]),
+        ({"neutralized": True}, {}, ["live"]),
+        ({"version": "18.0"}, {"version": "19.0", "neutralized": True}, ["upgraded", "neutralized"]),
+    ],
+)
+def test_what_changed_is_said_once_each(before: dict[str, object], now: dict[str, object], said: list[str]) -> None:
+    """An Event for each thing that is not as it was; nothing at the first start (R7)."""
+    first, second = replace(TENANT, **before), replace(TENANT, **now)  # type: ignore[arg-type]
+    assert [event.body.what for event in changes(first, second, T0)] == said  # type: ignore[union-attr]
+    assert [*changes(None, second, T0)] == []
+
+
+def test_a_copy_is_the_one_that_was_known_later() -> None:
+    """The same uuid and environment: of two the later is the copy; another environment makes it none."""
+    old, new = replace(TENANT, first_start=at(0)), replace(TENANT, name="twin", first_start=at(9))
+    assert (is_copy(new, old), is_copy(old, new)) == (True, False)
+    assert is_copy(replace(new, first_start=None), old)
+    assert not is_copy(replace(new, environment="staging"), old)
+    assert not is_copy(replace(new, uuid="two"), old)
+
+
+def test_one_source_that_is_always_down_is_no_reason_to_ask_for_ever() -> None:
+    """It is asked once more who it is when a Source began to fail, not at every poll after that."""
+    broken, good = Broken("odoo/jobs"), Quiet("odoo/crons")
+    database = Database([broken, good])  # type: ignore[list-item]
+    loop = polling(database, MemoryLedger(), [])
+    for _ in range(10):
+        loop.step()
+    assert database.asked == 2
+
+
+@dataclass(slots=True)
+class Broken:
+    """A Source that never answers."""
+
+    name: str
+
+    def poll(self, _marks: Mapping[str, str]) -> Poll:
+        """See Source."""
+        raise SourceDown(self.name)
