@@ -6,7 +6,8 @@ Runs were learned from than that needs, a Run must be stranger than all of them,
 INCIDENT Runs in a row need one in a hundred only, as by chance that is one in a million.
 
 Numbers that were unusual alone are learned, or the rare would be told for ever; those of an incident are not, until
-they last so long that they are the new ordinary (SHIFT in a row over a day).
+they last so long that they are the new ordinary (SHIFT in a row over a day). What was ordinary is forgotten: after
+MONTH where numbers are many, else when ENOUGH newer ones came. So what became faster is judged beside what it is now.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,9 @@ from detectors.series import Number
 ALPHA = 0.01
 BUDGET = 0.25  # false claims a series and week (facts/detection.md 5.5: a ticket)
 LEAST, LONG_ENOUGH = 30, timedelta(days=2)  # below either, declared limits speak alone (facts/detection.md 5.7)
-KEPT = 2_000  # numbers that are learned from
+KEPT = 2_000  # numbers that are learned from, at most
+MONTH = timedelta(days=35).total_seconds()  # the end of a month, which is slower in many companies, lies always in it
+ENOUGH = 100  # for a p of one in a hundred
 CALM = 3  # ordinary Runs in a row close a Finding
 INCIDENT = 3  # unusual Runs in a row are one, and teach nothing
 SHIFT, SHIFT_LASTS = 16, timedelta(hours=24)  # facts/detection.md 5.8
@@ -65,7 +68,8 @@ class Standing:
 
     Attributes:
         began: the time of the first number.
-        learned: rows of (when, seconds since 1970; the number), newest last, at most KEPT; never written to.
+        learned: rows of (when, seconds since 1970; the number), newest last, never written to: those of the last MONTH,
+            at least ENOUGH and at most KEPT.
         unusual: the latest numbers, as long as none was ordinary.
     """
 
@@ -174,8 +178,9 @@ def _ordinary(standing: Standing, number: Number) -> tuple[Standing, Change | No
 
 
 def _learned(before: Numbers, numbers: Iterable[Number]) -> Numbers:
-    found: Numbers = np.concatenate([before, [(one.at.timestamp(), one.seconds) for one in numbers]])[-KEPT:]
-    return found
+    found: Numbers = np.concatenate([before, [(one.at.timestamp(), one.seconds) for one in numbers]])
+    recent = int(np.count_nonzero(found[:, _AT] >= found[-1, _AT] - MONTH))
+    return found[-min(max(recent, ENOUGH), KEPT) :]
 
 
 def _shifted(claim: Claim | None, unusual: tuple[Number, ...]) -> tuple[Standing, Change | None]:

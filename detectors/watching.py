@@ -55,7 +55,8 @@ class Watching:
     def events(self, now: datetime) -> list[Event]:
         """What came to light since the last call; at the first one, everything that is still to be seen."""
         is_first = not self._watches
-        first_start = self.reader.first_start(self.tenant)
+        known = self.reader.tenant(self.tenant)
+        first_start = known.first_start if known else None
         found: list[Event] = []
         for name in self.reader.series(self.tenant):
             if self.stopping.is_set():

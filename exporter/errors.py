@@ -33,6 +33,10 @@ class SourceDown(SourceError):
     """The source did not answer, or refused us: try again later, nothing was lost."""
 
 
+class SourceRefused(SourceDown):
+    """The source does not know us, or not any more: asking on is no use until a key or a right was changed."""
+
+
 class BadRecord(SourceError):
     """The source answered something that is not what it promises: the record is counted and left out."""
 

@@ -3,72 +3,80 @@
 import logging
 import os
 import signal
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from importlib.metadata import version
-from importlib.resources import files
+from socket import gethostname
 from threading import Event as Flag
 from time import monotonic
 
 from exporter import logs
 from exporter.clock import SystemClock
-from exporter.config import STORE_FILE, Config
+from exporter.config import STORE_FILE, Config, Secret
 from exporter.databases import Watched, watch
-from exporter.domain.tenants import Tenant
 from exporter.errors import StoreBroken, StoreError
-from exporter.fold.records import REVIEW
-from exporter.fold.subjects import Flow
-from exporter.fold.workflows import Workflow, parse
+from exporter.fleet import Fleet
+from exporter.guarding import Guard, guarded
+from exporter.hooks import served
 from exporter.intake.server import Intake
 from exporter.loops.child import Child, spared
-from exporter.loops.folding import Folding, TooManyRefused, spare_the_collector
+from exporter.loops.folding import spare_the_collector
+from exporter.loops.housekeeping import LOOK, MIB, Housekeeping, HousekeepingOptions
 from exporter.loops.lane import LaneOptions
 from exporter.loops.repeating import Repeating
+from exporter.loops.reporting import Reporting
 from exporter.loops.sending import Sending, SendingOptions
-from exporter.loops.tenants import TenantPolling
-from exporter.sinks.endpoints import endpoints
-from exporter.sinks.otlp import OtlpSink
+from exporter.metering import Metering
+from exporter.reloading import Reloading
+from exporter.sinks.endpoints import endpoints, metric_interval
+from exporter.sinks.opening import open_sink
 from exporter.store import open_reader, open_store
+from exporter.store.ballast import Ballast, disk_of
 from exporter.store.encoded import Signal
+from exporter.telemetry.otlp import own_resource
 from exporter.web.app import create_app
 from exporter.web.server import WebServer
-from exporter.web.snapshot import Shown, Snapshot
+from exporter.web.snapshot import Snapshot
 from exporter.web.state import State
 
 log = logging.getLogger(__name__)
 EX_SOFTWARE, EX_BROKEN = 1, 70
 WATCH = 0.25  # seconds between two looks at the loops
+HARD = 1.25  # times its budget beyond which the store takes nothing at all
+BALLAST_FILE, BALLAST = "ballast", 32 * MIB
+RENEW = 5.0  # seconds between two looks for another key, while one is refused
 DRAIN = 2.5  # seconds one kind of loop may take to end; all together stay under 10 (promise R20)
-FOLD_IDLE = 1.0  # seconds until the fold looks again without being woken
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 DETECTORS = ("detectors",)  # the module; it is told where the store is and where to post
 PACKAGE = "odoo-otel-exporter"
-
-
-def workflows() -> dict[str, Workflow]:
-    """The Workflows that are shipped, by model."""
-    return parse(files("exporter.fold").joinpath("workflows.yaml").read_text(encoding="utf-8"))
 
 
 class Service:
     """Everything that runs in one process. `start`, then `fault` is watched, then `stop`."""
 
-    def __init__(self, config: Config, watched: Sequence[Watched], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        watched: Sequence[Watched],
+        environ: Mapping[str, str],
+        read: Callable[[], Config] | None = None,
+    ) -> None:
         """Open the store and listen; the detectors are started with everything else.
+
+        `read` is how the configuration is read again at SIGHUP; without it nothing can change.
 
         Raises:
             ConfigError: an address is taken, or an OTEL_* variable cannot be used.
             StoreError: another process has the store, or a newer program made it.
         """
-        sent = endpoints(environ)
+        sent, self.guard = endpoints(environ), Guard(config.web_config_file)
         config.state_dir.mkdir(parents=True, exist_ok=True)
         path = config.state_dir / STORE_FILE
-        self.store = open_store(path)
+        self.store = open_store(path, max_bytes=int(HARD * config.store_budget_mib * MIB))
         self.reader = open_reader(path)
         self._config, self._clock = config, SystemClock()
-        self._workflows = workflows()
-        self._tenants: dict[str, Tenant] = {}
-        self._foldings: dict[str, Folding] = {}
-        self._sink = OtlpSink(sent, self._clock) if sent else None
+        self._sink = open_sink(sent, self._clock) if sent else None
         signals: tuple[Signal, ...] = ("traces", "logs")
         self.sending = Sending(
             self.store,
@@ -76,54 +84,105 @@ class Service:
             self._clock,
             SendingOptions(signals=signals, sent=frozenset(sent), lane=LaneOptions(budget=config.outbox_budget_rows)),
         )
-        self._watched = {one.name: one for one in watched}
-        self.folding = Repeating("folding", self._fold, self._clock, FOLD_IDLE)
-        self.polling = [self._poller(one) for one in watched]
-        self.intake = Intake(self.store, (config.state_dir, config.intake_port), now=self._now, appended=self._appended)
+        self._reports: Reporting | None = None
+        self.fleet = Fleet(store=self.store, clock=self._clock, told=self.sending.wake)
+        self.fleet.watch(watched)
+        self._keeping = self._housekeeping()
+        self.housekeeping = Repeating("housekeeping", self._keeping.step, self._clock, LOOK)
+        self.intake = Intake(
+            self.store,
+            (config.state_dir, (config.intake_host, config.intake_port)),
+            now=self.fleet.now,
+            appended=self.fleet.folding.wake,
+            served=served(config.databases),
+            tenants=_by_any_name(config),
+            tls=self.guard.context,
+        )
+        now = self._clock.now
+        self.reloading = Reloading(config=config, read=read or (lambda: config), now=now, since=now())
+        self._renewed = monotonic()
         self.detectors = self._detectors(environ) if config.detectors else None
         snapshot = Snapshot(
             reader=self.reader,
-            tenants=self._shown,
+            tenants=self.fleet.shown,
             errors=self._errors,
             now=self._clock.now,
             version=version(PACKAGE),
             refused=self.intake.receiving.refused,
+            hooks=self.intake.hooks.counted,
+            lines=self.intake.lines.counted,
+            kept=lambda: self._keeping.gauges() | self.reloading.gauges(),
         )
-        self.web = WebServer(create_app(snapshot.render, self.state), config.listen_host, config.listen_port)
+        self.reporting = self._reporting(snapshot, metric_interval(environ)) if "metrics" in sent else None
+        pages = guarded(create_app(snapshot.render, self.state), self.guard)
+        self.web = WebServer(pages, config.listen_host, config.listen_port, tls=self.guard.context)
 
     def start(self) -> None:
         """Begin to poll, fold, send and answer."""
         spare_the_collector()
+        if self._config.intake_host not in LOOPBACK and self.guard.context is None:
+            log.warning("webhooks come to %s without TLS: see `web_config_file`", self._config.intake_host)
         self.intake.start()
         self.web.start()  # who sees it listen may post, too
         self.sending.start()
-        self.folding.start()
-        for loop in self.polling:
-            loop.start()
+        self.housekeeping.start()
+        self.fleet.start()
+        if self.reporting is not None:
+            self.reporting.start()
         if self.detectors is not None:
             self.detectors.start()
+
+    def reload(self) -> None:
+        """Read the configuration again; databases come, go and change while the rest runs on."""
+        self.guard.renew()
+        change = self.reloading.again()
+        if change is None:
+            return
+        config = change.config
+        logs.again(config.log_level, {*secrets(self._config), *secrets(config)})  # what still goes on has the old ones
+        self.intake.serve(change.hooks, _by_any_name(config))
+        self._keeping.options = replace(self._keeping.options, retention=_retention(config))
+        self.fleet.change([watch(one, config.label_cap) for one in change.fresh], change.gone)
+        self._config = config
+
+    def renew(self) -> None:
+        """Where a key is refused, look from time to time whether another one is written by now, and take that."""
+        names = self.fleet.refused
+        if not names or monotonic() - self._renewed < RENEW:
+            return
+        self._renewed = monotonic()
+        fresh = self.reloading.keys(names)
+        if fresh:
+            config = self.reloading.config
+            logs.again(config.log_level, {*secrets(self._config), *secrets(config)})
+            self.fleet.change([watch(one, config.label_cap) for one in fresh], ())
+            self._config = config
 
     @property
     def fault(self) -> BaseException | None:
         """What ended a loop, if something did."""
-        faults = [*(loop.fault for loop in (*self.polling, self.folding)), self.sending.fault]
-        return next((fault for fault in (*faults, self.intake.receiving.fault) if fault), None)
+        faults = [*(loop.fault for loop in self._loops), self.sending.fault]
+        return next((fault for fault in (*faults, self.intake.fault) if fault), None)
 
     def stop(self) -> None:
         """Stop polling and detecting, fold what is there, finish the requests in flight, close the store."""
         if self.detectors is not None:
             self.detectors.halt()
-        for loop in self.polling:
-            loop.halt()
+        for loop in self._loops:
+            if loop not in {self.fleet.folding, self.reporting}:
+                loop.halt()
         until = monotonic() + DRAIN
-        for loop in self.polling:
+        for loop in self.fleet.polling:
             loop.join(max(until - monotonic(), 0.0))
         if self.detectors is not None:
             self.detectors.stop(max(until - monotonic(), 0.0))
         self.intake.stop(0.5)
-        self.folding.halt()
-        self.folding.join(DRAIN)
+        self.fleet.folding.halt()
+        self.fleet.folding.join(DRAIN)
         self.sending.stop(DRAIN)
+        if self.reporting is not None:
+            self.reporting.halt()
+            self.reporting.join(1.0)
         self.web.stop(1.0)
         if self._sink is not None:
             self._sink.close()
@@ -135,7 +194,7 @@ class Service:
         lanes = {lane.signal: lane for lane in self.sending.state()}
         try:
             waiting = {name: items for name, items, _ in self.reader.outbox()}
-            reports = [(name, *report) for name in self._watched for report in self.reader.reports(name)]
+            reports = [(name, *report) for name in self.fleet.names for report in self.reader.reports(name)]
         except StoreError as error:
             return self._state(str(error))
         state = self._state("")
@@ -158,10 +217,15 @@ class Service:
             }
             for name, lane in lanes.items()
         ]
+        if self._reports is not None:
+            said = f"{self._reports.reason} {self._reports.detail}".strip()
+            state["signals"].append(
+                {"signal": "metrics", "condition": "retrying" if said else "sending", "reason": said, "waiting": 0}
+            )
         return state
 
     def _state(self, store: str) -> State:
-        loops = {loop.name: loop.alive() for loop in (*self.polling, self.folding)}
+        loops = {loop.name: loop.alive() for loop in self._loops}
         return State(
             version=version(PACKAGE),
             store=store,
@@ -170,83 +234,91 @@ class Service:
             signals=[],
         )
 
-    def _poller(self, one: Watched) -> Repeating:
-        polling = TenantPolling(
-            name=one.name,
-            connect=one.connect,
-            known=self._known,
-            appended=self._appended,
-            inbox=self.store,
-            ledger=self.store,
-            clock=one.clock,
-            expected=one.expected,
+    @property
+    def _loops(self) -> list[Repeating]:
+        return [*self.fleet.loops, self.housekeeping, *([self.reporting] if self.reporting else [])]
+
+    def _reporting(self, snapshot: Snapshot, seconds: float) -> Repeating:
+        assert self._sink is not None  # noqa: S101 - metrics are sent only where there is one
+        now, host = self._clock.now, gethostname()
+        metering = Metering(
+            groups=snapshot.groups,
+            reader=self.reader,
+            hosts=self.fleet.hosts,
+            now=now,
+            started=now(),
+            own=own_resource(version(PACKAGE), host),
         )
-        return Repeating(f"polling-{one.name}", polling.step, self._clock, one.poll_seconds)
+        self._reports = Reporting(take=metering.rows, sink=self._sink)
+        return Repeating("reporting", self._reports.step, self._clock, seconds, last=self._reports.last)
+
+    def _housekeeping(self) -> Housekeeping:
+        config, folder = self._config, self._config.state_dir
+        return Housekeeping(
+            upkeep=self.store.upkeep,
+            ballast=Ballast(folder / BALLAST_FILE, BALLAST),
+            disk=lambda: disk_of(folder),
+            now=lambda: dict.fromkeys(self.reader.tenants(), self._clock.now()) | self.fleet.now(),
+            clock=self._clock,
+            options=HousekeepingOptions(
+                retention=_retention(config),
+                budget=config.store_budget_mib * MIB,
+                watermark=config.free_space_mib * MIB,
+            ),
+        )
 
     def _detectors(self, environ: Mapping[str, str]) -> Child:
         places = ("--state", str(self._config.state_dir), "--intake", self.intake.url)
         return Child(name="detectors", command=(*DETECTORS, *places), clock=self._clock, environ=spared(environ))
 
-    def _now(self) -> dict[str, datetime]:
-        return {name: one.clock.now() for name, one in self._watched.items()}
-
-    def _appended(self) -> None:
-        self.folding.wake()
-
-    def _known(self, tenant: Tenant) -> None:
-        """A database answered for the first time: from now on its Events are folded under its name and ids."""
-        one = self._watched[tenant.name]
-        flow = Flow(tenant=tenant, workflows=self._workflows, limits=dict(one.limits))
-        self._foldings[tenant.name] = Folding(ledger=self.store, flow=flow, clock=one.clock, options=one.folding)
-        self._tenants[tenant.name] = tenant
-        log.info("%s is Odoo %s, uuid %s", tenant.name, tenant.version or "(simulated)", tenant.uuid)
-
-    def _fold(self) -> bool:
-        """One batch of every tenant; a tenant whose facts the fold refuses stands still, the others go on."""
-        more = False
-        for name, folding in list(self._foldings.items()):
-            try:
-                more = folding.step() or more
-            except TooManyRefused as error:
-                log.critical("%s is not folded any more: %s", name, error)
-                del self._foldings[name]
-        self.sending.wake()
-        return more
-
     def _errors(self) -> dict[tuple[Signal, str], int]:
-        return {(lane.signal, reason): n for lane in self.sending.state() for reason, n in lane.errors.items()}
-
-    def _shown(self) -> list[Shown]:
-        decisions = {state for flow in self._workflows.values() for state, who in flow.waits.items() if who == "human"}
-        return [
-            Shown(
-                name=name,
-                poll_seconds=one.poll_seconds,
-                version=known.version if (known := self._tenants.get(name)) else "",
-                environment=known.environment if known else "",
-                decisions=frozenset(decisions | {REVIEW}),
-            )
-            for name, one in self._watched.items()
-        ]
+        lanes = {(lane.signal, reason): n for lane in self.sending.state() for reason, n in lane.errors.items()}
+        metrics = dict(self._reports.errors) if self._reports else {}  # at once: a thread of its own counts there
+        return lanes | {("metrics", reason): n for reason, n in metrics.items()}
 
 
-def run(config: Config) -> int:
-    """Run until SIGTERM or SIGINT; the exit code: 0 clean, 70 when the store is broken, 1 when a loop ended."""
-    logs.configure(config.log_level, [database.api_key for database in config.databases])
+def _by_any_name(config: Config) -> dict[str, str]:
+    """Odoo's name of a database, or ours -> tenant."""
+    return {of: one.name for one in config.databases for of in (one.database, one.name)}
+
+
+def _retention(config: Config) -> timedelta:
+    return timedelta(days=max(config.retention_days, *(one.history_days for one in config.databases), 0))
+
+
+def secrets(config: Config) -> Iterator[Secret]:
+    """Everything that may stand in no log."""
+    for one in config.databases:
+        yield one.api_key
+        yield from (secret for hook in one.hooks for secret in hook.secrets)
+        if one.n8n:
+            yield one.n8n.api_key
+
+
+def run(config: Config, read: Callable[[], Config]) -> int:
+    """Run until SIGTERM or SIGINT; the exit code: 0 clean, 70 when the store is broken, 1 when a loop ended.
+
+    `read` reads the configuration again, at every SIGHUP.
+    """
+    logs.configure(config.log_level, secrets(config))
     for skipped in config.skipped:
         log.error("%s is skipped: %s", skipped.name, " ".join(skipped.faults))
-    service = Service(config, [watch(one, config.label_cap) for one in config.databases], os.environ)
+    service = Service(config, [watch(one, config.label_cap) for one in config.databases], os.environ, read)
     return until_told(service)
 
 
 def until_told(service: Service) -> int:
-    """Start, watch, and stop at a signal or a fault."""
-    stopping = Flag()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    """Start, watch, read the configuration again at SIGHUP, and stop at another signal or a fault."""
+    stopping, changed = Flag(), Flag()
+    for number, flag in ((signal.SIGTERM, stopping), (signal.SIGINT, stopping), (signal.SIGHUP, changed)):
+        signal.signal(number, lambda *_, flag=flag: flag.set())
     service.start()
     while not stopping.wait(WATCH) and service.fault is None:
-        pass
+        if changed.is_set():
+            changed.clear()
+            service.reload()
+        service.renew()
+        service.fleet.tend()
     fault = service.fault
     if isinstance(fault, StoreBroken):
         log.critical("the store is broken, nothing is acknowledged any more: %s", fault)

@@ -19,6 +19,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config import STORE_FILE
+from exporter.sources.odoo.registry import COLLECTIONS, SELDOM
 from exporter.store import open_reader
 from exporter.store.protocols import PollReport
 
@@ -44,7 +45,8 @@ class Exporter:
         databases: entries of the configuration.
         endpoint: where it sends to; None: nowhere.
         settings: other keys of the configuration.
-        file_limit: bytes beyond which no file may grow (the disk that breaks).
+        environ: variables of its environment.
+        program: what Python runs.
         cwd: where it is started.
         lines: what it wrote to stderr, in all its lives.
     """
@@ -53,7 +55,8 @@ class Exporter:
     databases: Sequence[Mapping[str, object]]
     endpoint: str | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
-    file_limit: int | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+    program: Sequence[str] = ("-m", "exporter")
     cwd: Path = ROOT
     lines: list[str] = field(default_factory=list)
     _process: "subprocess.Popen[str] | None" = None
@@ -94,23 +97,17 @@ class Exporter:
 
     def launch(self) -> None:
         """Start, and wait for nothing."""
-        self.folder.mkdir(exist_ok=True)
-        alone = {"state_dir": str(self.state), "listen_port": 0, "intake_port": 0, "detectors": False}
-        config = {**alone, "databases": [*self.databases], **self.settings}
-        path = self.folder / "config.yaml"
-        path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+        path = self._configure()
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "ODOO_"))}
         sent = {} if self.endpoint is None else {"OTEL_EXPORTER_OTLP_ENDPOINT": self.endpoint}
         self._life = len(self.lines)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "exporter", "run", "--config", str(path)],
+            [sys.executable, *self.program, "run", "--config", str(path)],
             cwd=self.cwd,
-            env={**kept, **sent},
+            env={**kept, **sent, **self.environ},
             stderr=subprocess.PIPE,
             text=True,
         )
-        if self.file_limit:
-            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
         self._reading = Thread(target=self._read, args=(self._process,), daemon=True)
         self._reading.start()
 
@@ -119,6 +116,31 @@ class Exporter:
         self.launch()
         until(lambda: self.address or self.process.poll() is not None, seconds, "listening")
         assert self.address, self.lines[self._life :]
+
+    def _configure(self) -> Path:
+        self.folder.mkdir(exist_ok=True)
+        alone = {
+            "state_dir": str(self.state),
+            "listen_port": 0,
+            "intake_port": 0,
+            "detectors": False,
+            "free_space_mib": 0,
+        }
+        config = {**alone, "databases": [*self.databases], **self.settings}
+        path = self.folder / "config.yaml"
+        path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+        return path
+
+    def reload(self) -> None:
+        """SIGHUP, with `databases` and `settings` as they are now; back when it was done or refused."""
+        before = len(self.lines)
+        self._configure()
+        self.process.send_signal(signal.SIGHUP)
+        until(lambda: any("was read again" in line for line in self.lines[before:]), what="the reload")
+
+    def limit_files(self, size: int = resource.RLIM_INFINITY) -> None:
+        """No file of it may grow beyond so many bytes; by default any may."""
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -159,6 +181,12 @@ class Exporter:
         """The sum of the samples of one name that have these labels."""
         found = self.samples().items()
         return sum(n for (named, given), n in found if named == name and labels.items() <= dict(given).items())
+
+    def reads(self, database: str) -> bool:
+        """Whether the last poll of every collection that is read often went well."""
+        often = COLLECTIONS.keys() - SELDOM.keys()
+        good = (self.value("odoo_source_success", odoo_database=database, source=source) for source in often)
+        return all(value == 1 for value in good)
 
     def reports(self, tenant: str) -> dict[str, PollReport]:
         """The last report of each Source; nothing while there is no store."""

@@ -8,9 +8,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from exporter import checking, cli
+from exporter.checking.saying import Said, Severity
+from exporter.cli import group
 from exporter.config import Config, load
-from exporter.errors import SourceDown, StoreError
+from exporter.errors import StoreError
 
+GOOD = Said(severity="ok", about="acme", sentence="Odoo 19.0 answers.")
 ENVIRON = {"ODOO_URL": "http://127.0.0.1:1", "ODOO_DB": "acme", "ODOO_USER": "bot", "ODOO_API_KEY": "c4n4ry"}
 
 Command = Callable[..., Result]
@@ -40,7 +43,9 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], N
     def add(loads: Callable[[], object]) -> None:
         entry = Entry(loads)
         monkeypatch.setattr(
-            cli, "entry_points", lambda group, name="detect": [entry] if name == "detect" and group == cli.GROUP else []
+            group,
+            "entry_points",
+            lambda group, name="detect": [entry] if name == "detect" and group == "odoo_otel.commands" else [],
         )
 
     return add
@@ -70,11 +75,11 @@ def test_run_ends_with_the_code_of_the_service(command: Command, monkeypatch: py
     seen: list[Config] = []
     from exporter import service  # noqa: PLC0415 imported as the command does
 
-    monkeypatch.setattr(service, "run", lambda config: seen.append(config) or 70)
+    monkeypatch.setattr(service, "run", lambda config, _read: seen.append(config) or 70)
     assert command("run", **ENVIRON).exit_code == 70
     assert seen[0].databases[0].database == "acme"
 
-    def fails(config: Config) -> int:
+    def fails(config: Config, _read: object) -> int:
         raise StoreError(f"{config.store_path} is in use.")
 
     monkeypatch.setattr(service, "run", fails)
@@ -115,47 +120,23 @@ def test_a_broken_package_does_not_break_the_others(
     assert "detectors.cli:main: no module named pyod" in done.stderr
 
 
-class Door:
-    """An Odoo that answers with a version, or refuses."""
-
-    def __init__(self, version: tuple[int, int], error: Exception | None = None) -> None:
-        self._version, self._error = version, error
-
-    def version(self) -> tuple[int, int]:
-        """The version."""
-        return self._version
-
-    def search_read(self, *_asked: object, **_named: object) -> list[object]:
-        """Nothing, or the refusal."""
-        if self._error:
-            raise self._error
-        return []
-
-
-@pytest.mark.parametrize(
-    ("door", "code", "said"),
-    [
-        (Door((19, 0)), 0, "acme: Odoo 19.0 answers, and bot may read scheduled actions."),
-        (Door((16, 0)), 0, "acme: Odoo 16.0, unverified: only Odoo 19.0 is tested answers"),
-        (Door((19, 0), SourceDown("Odoo refused the API key of bot.")), 1, "acme: Odoo refused the API key of bot."),
-    ],
-    ids=["verified", "unverified", "refused"],
-)
-def test_check_says_which_odoo_answers(
-    command: Command, monkeypatch: pytest.MonkeyPatch, door: Door, code: int, said: str
+@pytest.mark.parametrize(("severity", "code"), [("ok", 0), ("note", 0), ("warning", 1), ("error", 2)], ids=str)
+def test_check_ends_with_how_grave_it_is(
+    command: Command, monkeypatch: pytest.MonkeyPatch, severity: Severity, code: int
 ) -> None:
-    """A version nobody tested is called unverified (decision 26); a refusal is a sentence and the code is 1."""
-    monkeypatch.setattr(checking, "open_door", lambda _access, _choice: door)
-
+    """Sentences in the order in which they are found; the gravest decides (feature 61)."""
+    said = Said(severity=severity, about="acme", sentence="It is so.")
+    monkeypatch.setattr(checking, "ask", lambda _database, _clock: iter([GOOD, said, GOOD]))
     done = command("check", **ENVIRON)
-
-    assert (done.exit_code, said in done.output) == (code, True)
+    assert done.exit_code == code
+    assert f"{severity:<8}acme: It is so." in done.output
     assert "c4n4ry" not in done.output
+    assert ("It is so." in command("check", "--problems", **ENVIRON).output) == (code > 0)
 
 
 def test_check_reports_skipped_databases(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The right database is asked, the wrong one's faults are listed, and the code says so."""
-    monkeypatch.setattr(checking, "open_door", lambda _access, _choice: Door((19, 0)))
+    monkeypatch.setattr(checking, "ask", lambda _database, _clock: iter([GOOD]))
     path = tmp_path / "c.yaml"
     path.write_text("databases: [{url: http://a, database: acme, user: bot, api_key: k}, {url: x}]", encoding="utf-8")
 
@@ -165,3 +146,20 @@ def test_check_reports_skipped_databases(command: Command, monkeypatch: pytest.M
     assert done.exit_code == 78
     assert "acme: Odoo 19.0 answers" in done.stdout
     assert "databases[1].url: must be an address" in done.stderr
+
+
+def test_the_rights_can_be_printed_before_anything_is_configured(command: Command, tmp_path: Path) -> None:
+    """`odoo-access` needs no configuration; with one it is about its user and its documents (feature 63)."""
+    assert "odoo-otel@example.com needs Internal User" in command("odoo-access").output
+    path = tmp_path / "odoo-otel.yaml"
+    entry = "{url: 'http://127.0.0.1:1', database: acme, user: bot, api_key: k, approvals: [sale.order]}"
+    path.write_text(f"databases: [{entry}]\n")
+    found = command("odoo-access", "--config", str(path)).output
+    assert found.startswith("bot needs Internal User")
+    assert "sale.order" in found
+    assert "purchase.order" not in found
+    assert "queue.job" not in command("odoo-access", "--format", "xml", "--without", "queue_job").output
+    assert command("odoo-access", "--format", "xml", "--undo").output.count("<delete") == 3
+    assert command("odoo-access", "--format", "rpc", "--undo").exit_code == 1
+    unknown = command("odoo-access", "--config", str(path), "--database", "nope")
+    assert (unknown.exit_code, "known are acme" in unknown.output) == (1, True)

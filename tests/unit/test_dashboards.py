@@ -20,6 +20,12 @@ RULES = SHIPPED / "prometheus/odoo-otel.rules.yml"
 EXPORTER = SHIPPED / "compose/odoo-otel.yaml"
 OF_PROMETHEUS = {"job", "instance", "le"}
 SEVERITIES = {"critical", "warning", "info"}
+BY_FINDING = (
+    "OdooWebhookMissing",
+    "OdooIntegrationSlow",
+    "OdooExpectationAbsent",
+    "OdooRecordDuplicate",
+)  # as severe as their Finding
 ENVIRON = {
     "ODOO_URL": "http://odoo:8069",
     "ODOO_DB": "odoo",
@@ -83,9 +89,9 @@ def test_every_metric_that_is_asked_for_exists() -> None:
     """A board or rule names only metrics of the table, and selects them only by labels they have (feature 103)."""
     known = samples()
     for text in texts():
-        names = set(re.findall(r"\bodoo_[a-z_]+", text)) - {DATABASE_LABEL}
+        names = set(re.findall(r"\bodoo_[a-z0-9_]+", text)) - {DATABASE_LABEL}
         assert names <= set(known), text
-        for name, selector in re.findall(r"\b(odoo_[a-z_]+)\{([^}]*)\}", text):
+        for name, selector in re.findall(r"\b(odoo_[a-z0-9_]+)\{([^}]*)\}", text):
             assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", re.sub(r'"[^"]*"', '""', selector))) <= known[name], text
 
 
@@ -95,7 +101,8 @@ def test_every_rule_is_whole() -> None:
         annotations, name = rule["annotations"], rule["alert"]
         assert re.fullmatch(r"Odoo([A-Z][a-z]+)+", name)
         assert rule["labels"].keys() == {"severity"}
-        assert rule["labels"]["severity"] in (SEVERITIES if name != "OdooOtelWatchdog" else {"none"})
+        own = {"OdooOtelWatchdog": {"none"}, **{alert: {"{{ $labels.severity }}"} for alert in BY_FINDING}}
+        assert rule["labels"]["severity"] in own.get(name, SEVERITIES)
         assert re.fullmatch(r"[^{}]+\.", annotations["summary"])
         assert annotations["description"]
         assert annotations["runbook_url"] == f"docs/runbooks.md#{name.lower()}"
@@ -104,7 +111,7 @@ def test_every_rule_is_whole() -> None:
 
 def test_labels_of_alerts_are_identity() -> None:
     """No alert carries a sentence, a trace, a job or an instance as a label: its identity would change with them."""
-    allowed = {DATABASE_LABEL, "detector", "subject", "severity", "signal"}
+    allowed = {DATABASE_LABEL, "detector", "subject", "severity", "signal", "channel"}
     for rule in rules():
         assert re.match(r"max|sum|vector", rule["expr"]), "aggregated, so that job and instance are gone"
         for kept in re.findall(r"\bby \(([^)]*)\)", rule["expr"]):
@@ -158,7 +165,7 @@ def test_panels_explain_themselves(path: Path) -> None:
 def test_queries_keep_to_the_chosen_databases(path: Path) -> None:
     """Whatever is a database's is selected by the variable; rates take the interval that fits the scrape."""
     for query in queries(path):
-        for name, selector in re.findall(r"\b(odoo_[a-z_]+)\b(?!\")(?:\{([^}]*)\})?", query):
+        for name, selector in re.findall(r"\b(odoo_[a-z0-9_]+)\b(?!\")(?:\{([^}]*)\})?", query):
             if name != DATABASE_LABEL and DATABASE_LABEL in samples()[name]:
                 assert f'{DATABASE_LABEL}=~"${DATABASE_LABEL}"' in selector, query
         assert set(re.findall(r"\[(.*?)\]", query)) <= {"$__rate_interval", "24h"}

@@ -1,4 +1,4 @@
-"""`odoo-otel findings`: what is wrong now, newest first, one sentence each (features 37, 44)."""
+"""`odoo-otel findings`: what is wrong now, newest first, one sentence each (features 1, 44)."""
 
 import json
 from datetime import UTC, datetime, timedelta

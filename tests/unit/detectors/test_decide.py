@@ -27,7 +27,7 @@ def constant(history: Numbers, new: Numbers) -> Numbers:
 
 
 def test_a_run_of_12_s_after_100_of_2_to_4_is_one_finding() -> None:
-    """It names duration and band, and p is the smallest there is (feature 37)."""
+    """It names duration and band, and p is the smallest there is (features 9, 44)."""
     (seen,) = changes(numbers([*ordinary(), 12.0]))
 
     assert isinstance(seen, Seen)
@@ -134,6 +134,40 @@ def test_what_lasts_is_the_new_ordinary() -> None:
     assert isinstance(told[-1], Over)
     assert "new ordinary" in told[-1].reason
     assert sum(isinstance(one, Over) for one in told) == 1
+
+
+@pytest.mark.parametrize("apart", [timedelta(hours=1), timedelta(hours=8), timedelta(days=1)])
+@pytest.mark.parametrize(("before", "after"), [(3.0, 30.0), (30.0, 3.0)])
+def test_after_a_shift_it_is_judged_beside_what_is_now(before: float, after: float, apart: timedelta) -> None:
+    """Slower or faster for good: 40 days and 100 Runs later four times as long as now is a Finding (feature 69)."""
+    rng = Random(7)
+    old = [before * rng.uniform(0.8, 1.2) for _ in range(2500)]
+    new = [after * rng.uniform(0.8, 1.2) for _ in range(max(100, timedelta(days=40) // apart))]
+    told = changes(numbers([*old, *new, 4 * after], apart=apart))
+    (last,) = [one for one in told if one.claim.first.run == f"cron/7#{len(old) + len(new)}"]
+
+    assert isinstance(last, Seen)
+    assert after * 0.9 < last.verdict.usual.median < after * 1.1
+    assert len([one for one in told if isinstance(one, Seen) and one.is_new]) == (2 if after > before else 1)
+
+
+def test_what_grows_slowly_is_learned() -> None:
+    """From 3 s to 12 s within four months: never told; 40 s then is (feature 69)."""
+    rng = Random(5)
+    grown = [3.0 * 4 ** (n / 3000) * rng.uniform(0.8, 1.2) for n in range(3000)]
+    told = changes(numbers([*grown, 40.0], apart=timedelta(hours=1)))
+
+    assert [one.claim.first.run for one in told] == ["cron/7#3000"]
+
+
+def test_what_is_learned_is_bounded() -> None:
+    """A month where numbers are many, 2,000 where they are more, 100 where they are few (feature 69)."""
+    kept = []
+    for apart in (timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)):
+        last = list(d.replay(numbers(ordinary(2200), apart=apart), SECOND, scores))[-1]
+        kept.append(len(last[0].learned))
+
+    assert kept == [d.KEPT, 35 * 24 + 1, d.ENOUGH]
 
 
 def test_delays_of_less_than_a_minute_are_the_schedulers_own() -> None:

@@ -45,7 +45,7 @@ def lab(tmp_path: Path) -> Lab:
 
 
 def test_a_slow_run_is_one_finding_with_a_sentence(lab: Lab) -> None:
-    """12 s after 100 runs of 2 to 4 s: exactly one Finding, naming duration and band (feature 37)."""
+    """12 s after 100 runs of 2 to 4 s: exactly one Finding, naming duration and band (features 9, 44)."""
     lab.place.add(numbers([12.0], start=100))
     lab.detecting().round()
     (event,) = lab.intake.findings()
