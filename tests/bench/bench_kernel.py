@@ -20,7 +20,7 @@ from exporter.fold.subjects import Flow
 from exporter.fold.workflows import Workflow
 from exporter.loops.folding import Folding, FoldingOptions, spare_the_collector
 from exporter.store import open_store
-from exporter.store.protocols import Commit, PollReport, RunRow, Stored, SubjectRow, Tombstone, TotalRow
+from exporter.store.protocols import Commit, PollReport, RunRow, Stored, SubjectRow, TotalRow
 
 RUNS, PURCHASES, ACTIONS, ROUNDS = 4000, 2000, 50, 3
 TOGETHER = 1000  # a poll of a backlog hands out a page (sources/odoo/options.py)
@@ -192,9 +192,14 @@ class Memory:
         """None."""
         del tenant, run_id
 
-    def tombstones(self, tenant: str, subject: str) -> list[Tombstone]:
+    def links(self, tenant: str, keys: Sequence[str]) -> dict[str, str]:
         """None."""
-        del tenant, subject
+        del tenant, keys
+        return {}
+
+    def parked(self, tenant: str, keys: Sequence[str]) -> list[Stored]:  # type: ignore[override]
+        """None."""
+        del tenant, keys
         return []
 
     def totals(self, tenant: str) -> list[TotalRow]:

@@ -27,7 +27,7 @@ TENANT = Tenant(name="shop", database="shop", uuid="6f2c", url="https://odoo.exa
 SPANS = 18_000
 ROUNDS = 3
 LINES = 36_000
-_EXEMPLAR = Exemplar(trace_id=b"\x01" * 16, span_id=b"\x02" * 8)
+_EXEMPLAR = Exemplar(trace_id="01" * 16, span_id="02" * 8)
 
 
 def spans_vs_sdk() -> dict[str, float]:
