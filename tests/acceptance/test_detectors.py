@@ -124,7 +124,7 @@ def _of(found: Sequence[Found], incident: Incident, detector: str) -> list[Found
 
 
 def test_the_slow_action_is_found(simulated: Replayed) -> None:
-    """Every action that became five times slower is one Finding, over several runs (feature 37)."""
+    """Every action that became five times slower is one Finding, over several runs (features 9, 44)."""
     one, found, _ = simulated
     slow = [incident for incident in one.incidents() if incident.kind == "cron_slow"]
     hits = [_of(found, incident, "outlier.duration") for incident in slow]

@@ -14,6 +14,7 @@ import requests
 from exporter.clock import SystemClock
 from exporter.intake.tokens import TOKEN_FILE
 from exporter.loops.child import Child, spared
+from exporter.sources.odoo.registry import COLLECTIONS
 from tests.fakes import collector as answers
 from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
@@ -117,7 +118,7 @@ def test_it_is_told_where_to_read_and_post(stage: Stage) -> None:
 
 
 def test_killed_it_is_started_again(stage: Stage) -> None:
-    """R21: another process soon runs, and the exporter never stopped answering."""
+    """R21, feature 73: another process soon runs, and the exporter never stopped answering."""
     stage.will(WAIT)
     stage.exporter.start()
     until(lambda: stage.lives == 1)
@@ -156,7 +157,7 @@ def test_everything_hanging_at_once_ends_in_time(stage: Stage) -> None:
     with LiveServer(odoo) as server, FakeCollector(default=answers.hang(60)) as collector:
         stage.exporter.databases, stage.exporter.endpoint = [server.entry("acme")], collector.url
         stage.exporter.start()
-        until(lambda: len(stage.exporter.reports("acme")) == 3 and stage.lives == 1)
+        until(lambda: len(stage.exporter.reports("acme")) == len(COLLECTIONS) and stage.lives == 1)
         with odoo.transaction():
             live.done(odoo, live.job(odoo))
         until(lambda: collector.requests)

@@ -58,7 +58,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
         folder = tmp_path_factory.mktemp("canaries")
         exporter = Exporter(folder, [server.entry("acme")], endpoint=collector.url, settings=settings)
         stage = Stage(server, stack.enter_context(exporter), collector)
-        until(lambda: exporter.value("odoo_source_success", odoo_database="acme") == 3)
+        until(lambda: exporter.reads("acme"))
         pages = _happen(stage)
         until(lambda: exporter.value("odoo_job_errors_total", odoo_database="acme") == 2)
         until(lambda: exporter.value("odoo_approval_decisions_total", odoo_database="acme") == 1)
@@ -89,7 +89,7 @@ def _happen(stage: Stage) -> list[str]:
         until(lambda asked=asked: len(stage.server.asked) >= asked + 4, what="a poll that fails")
         pages.append(stage.exporter.get("/")[1])
     stage.server.trouble = None
-    until(lambda: stage.exporter.value("odoo_source_success") == 3)
+    until(lambda: stage.exporter.reads("acme"))
     return pages
 
 

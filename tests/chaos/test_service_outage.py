@@ -41,7 +41,7 @@ class Work:
 
 
 def test_an_outage_of_twenty_seconds_costs_nothing(tmp_path: Path) -> None:
-    """R4: 210 spans/s: every span arrives, children before their root, RSS +20 MiB at most, the backlog drains."""
+    """R4, feature 73: 210 spans/s: every span arrives, children before their root, RSS +20 MiB, the backlog drains."""
     odoo = live_lab()
     work = Work(odoo)
     with (

@@ -140,7 +140,7 @@ def _all(server: LiveServer) -> set[str]:
 
 
 def test_a_database_in_trouble_leaves_the_other_one_alone(stage: Stage) -> None:
-    """R7: 21 kinds of trouble in one database: the other is polled in time and told whole, and so is it afterwards."""
+    """R7, feature 73: 21 kinds of trouble in one database: the other is polled in time, told whole, and it is later."""
     began = time.monotonic()
     for name, trouble in TROUBLES.items():
         stage.troubled.trouble = trouble

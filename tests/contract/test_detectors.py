@@ -12,7 +12,7 @@ from detectors.backtest import findings
 from detectors.reporting import Intake
 from detectors.series import DETECTORS, FLOORS, Number, series
 from exporter.domain.bodies import DetectorsBeat
-from exporter.domain.events import EVENTS
+from exporter.domain.contract import EVENTS
 from exporter.domain.times import from_micros
 from exporter.errors import Refused, SourceDown
 from tests.fakes.intake_http import IntakeServer, intake_server

@@ -1,0 +1,216 @@
+"""Databases that changed under us: upgraded, neutralized, moved, copied; said, and nothing lost or doubled (R7)."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from exporter import cli
+from tests.fakes import odoo_live as live
+from tests.fakes.collector import FakeCollector
+from tests.fakes.exporter import Exporter, until
+from tests.fakes.odoo_http import KEY
+from tests.fakes.odoo_live import LiveOdoo, LiveServer, live_lab
+from tests.fakes.odoo_versions import become
+
+JOBS = "odoo_job_runs_total"
+UUID = "5d2f6ec4-0000-4000-8000-00000000000"
+
+
+def company(number: int = 1) -> LiveOdoo:
+    """A database that shows its uuid."""
+    odoo = live_lab(running=True)
+    odoo.insert("ir.config_parameter", key="database.uuid", value=f"{UUID}{number}")
+    return odoo
+
+
+def neutralize(odoo: LiveOdoo) -> None:
+    """As `odoo-bin neutralize` marks it."""
+    odoo.insert("ir.config_parameter", key="database.is_neutralized", value="true")
+
+
+def work(odoo: LiveOdoo, count: int = 1) -> None:
+    """So many jobs."""
+    with odoo.transaction():
+        for _ in range(count):
+            live.done(odoo, live.job(odoo))
+
+
+def said(collector: FakeCollector) -> list[tuple[str, str]]:
+    """(what changed, the sentence) of every log event about a database."""
+    found = []
+    for request in collector.requests:
+        if request.signal == "logs":
+            message = ExportLogsServiceRequest.FromString(request.body)
+            for record in (r for one in message.resource_logs for scope in one.scope_logs for r in scope.log_records):
+                if record.event_name == "odoo.database.changed":
+                    about = {pair.key: pair.value.string_value for pair in record.attributes}
+                    found.append((about["odoo.database.change"], record.body.string_value))
+    return found
+
+
+def done(exporter: Exporter, name: str = "acme") -> float:
+    """Jobs that were told."""
+    return exporter.value(JOBS, odoo_database=name, result="success")
+
+
+@pytest.fixture
+def collector() -> Iterator[FakeCollector]:
+    """A Collector."""
+    with FakeCollector() as running:
+        yield running
+
+
+def test_an_upgrade_is_said_and_read_through_the_new_door(tmp_path: Path, collector: FakeCollector) -> None:
+    """From 17 to 19 while the exporter runs: JSON-2 from then on, every job once, one log event."""
+    odoo = company()
+    become(odoo, 17)
+    with (
+        LiveServer(odoo, (17, 0)) as server,
+        Exporter(tmp_path, [server.entry("acme")], endpoint=collector.url) as exporter,
+    ):
+        until(lambda: exporter.value("odoo_up") == 1)
+        work(odoo, 2)
+        until(lambda: done(exporter) == 2, what="the jobs before")
+        server.away()
+        until(lambda: exporter.value("odoo_up") == 0, what="the outage")
+        odoo.absent.discard("ir.cron.progress")
+        become(odoo, 19)
+        server.version = (19, 0)
+        work(odoo, 3)
+        server.asked.clear()
+        server.back()
+        until(lambda: done(exporter) == 5, what="the jobs since")
+        until(lambda: any(path.startswith("/json/2/") for _, path in server.asked), what="the new door")
+        until(lambda: exporter.reads("acme") and exporter.settled("acme"))
+        assert exporter.value("odoo_info", version="19.0") == 1
+    assert said(collector) == [
+        ("upgraded", "The database was upgraded from Odoo 17.0 to 19.0: it is read by what 19.0 shows.")
+    ]
+    assert collector.differing() == []
+
+
+def test_a_neutralized_database_wakes_nobody(tmp_path: Path, collector: FakeCollector) -> None:
+    """A restored staging copy: its failing and missed actions open nothing; live again, they do."""
+    odoo = company()
+    neutralize(odoo)
+    one = live.cron(odoo, "LAB fails")
+    with (
+        LiveServer(odoo) as server,
+        Exporter(tmp_path, [server.entry("acme")], endpoint=collector.url) as exporter,
+    ):
+        until(lambda: exporter.reads("acme"))
+        odoo.now += timedelta(seconds=30)
+        live.ran(odoo, one, failed=True)
+        until(lambda: exporter.value("odoo_cron_runs_total", result="failure") == 1, what="the failed run")
+        until(lambda: exporter.folded("acme"))
+        assert exporter.value("odoo_anomaly_active") == 0
+        server.away()
+        until(lambda: exporter.value("odoo_up") == 0)
+        odoo.tables["ir.config_parameter"] = {
+            number: row
+            for number, row in odoo.tables["ir.config_parameter"].items()
+            if row["key"] != "database.is_neutralized"
+        }
+        server.back()
+        until(lambda: [what for what, _ in said(collector)] == ["live"], what="the log event")
+        odoo.now += timedelta(seconds=30)
+        live.ran(odoo, one, failed=True)
+        until(lambda: exporter.value("odoo_anomaly_active", detector="result.failing") == 1, what="the Finding")
+
+
+def test_a_moved_database_is_told_on(tmp_path: Path, collector: FakeCollector) -> None:
+    """Another address after a restart: said once, the same ids, nothing told twice."""
+    odoo = company()
+    with LiveServer(odoo) as first, LiveServer(odoo) as second:
+        exporter = Exporter(tmp_path, [first.entry("acme")], endpoint=collector.url)
+        with exporter:
+            until(lambda: exporter.reads("acme"))
+            work(odoo, 2)
+            until(lambda: done(exporter) == 2 and exporter.settled("acme"))
+            exporter.stop()
+            exporter.databases = [second.entry("acme")]
+            exporter.start()
+            until(lambda: exporter.reads("acme"))
+            work(odoo, 1)
+            until(lambda: done(exporter) == 3 and exporter.settled("acme"))
+            exporter.stop()
+            exporter.start()
+            until(lambda: exporter.reads("acme") and exporter.settled("acme"))
+    assert [what for what, _ in said(collector)] == ["moved"]
+    assert len({span.span_id for span in collector.spans() if span.name == "attempt"}) == 3
+    assert collector.differing() == []
+
+
+def test_a_copy_is_not_told_under_the_ids_of_the_original(tmp_path: Path) -> None:
+    """`createdb -T`: the same uuid elsewhere is refused with a sentence, and read under another environment."""
+    with LiveServer(company()) as original, LiveServer(company()) as copy:
+        acme, twin = original.entry("acme"), copy.entry("twin")
+        with Exporter(tmp_path, [acme]) as exporter:
+            until(lambda: exporter.reads("acme"))
+            exporter.databases = [acme, twin]
+            exporter.reload()
+            until(lambda: any("twin has the uuid of acme" in line for line in exporter.lines), what="the sentence")
+            assert exporter.reads("acme")
+            assert exporter.value("odoo_up", odoo_database="twin") == 0
+            reports = exporter.reports("twin").values()
+            assert all("Set another `environment` for twin" in one.error for one in reports)
+            exporter.databases = [acme, {**twin, "environment": "staging"}]
+            exporter.reload()
+            until(lambda: exporter.reads("twin") and exporter.reads("acme"), what="both")
+
+
+def test_of_two_new_copies_one_is_read(tmp_path: Path) -> None:
+    """Both in the first configuration: one of them waits; under the old environment again it is refused again."""
+    with LiveServer(company()) as original, LiveServer(company()) as copy:
+        names = ("acme", "twin")
+        entries = {"acme": original.entry("acme"), "twin": copy.entry("twin")}
+        with Exporter(tmp_path, [*entries.values()]) as exporter:
+            until(lambda: any("one is a copy of the other" in line for line in exporter.lines), what="the sentence")
+            until(lambda: any(exporter.reads(name) for name in names), what="one of them")
+            assert sorted(exporter.value("odoo_up", odoo_database=name) for name in names) == [0, 1]
+            (dark,) = (name for name in names if exporter.value("odoo_up", odoo_database=name) == 0)
+            exporter.databases = [
+                {**entries, dark: {**entries[dark], "environment": "staging"}}[name] for name in names
+            ]
+            exporter.reload()
+            until(lambda: all(exporter.reads(name) for name in names), what="both")
+            exporter.databases = [*entries.values()]
+            exporter.reload()
+            until(lambda: exporter.value("odoo_up", odoo_database=dark) == 0, what="refused again")
+
+
+def test_another_database_behind_the_address_is_said(tmp_path: Path, collector: FakeCollector) -> None:
+    """Another uuid after an outage is a warning, once."""
+    odoo = company()
+    with (
+        LiveServer(odoo) as server,
+        Exporter(tmp_path, [server.entry("acme")], endpoint=collector.url) as exporter,
+    ):
+        until(lambda: exporter.reads("acme"))
+        for number in (2, 2):
+            server.away()
+            until(lambda: exporter.value("odoo_up") == 0)
+            (row,) = odoo.tables["ir.config_parameter"].values()
+            row["value"] = f"{UUID}{number}"
+            server.back()
+            until(lambda: exporter.reads("acme"))
+        until(lambda: exporter.settled("acme"))
+        until(lambda: said(collector) != [])
+    assert [what for what, _ in said(collector)] == ["replaced"]
+
+
+def test_check_says_that_it_is_neutralized() -> None:
+    """A note, not a fault."""
+    odoo = company()
+    neutralize(odoo)
+    with LiveServer(odoo) as server:
+        url = str(server.entry("x")["url"])
+        environ = {"ODOO_URL": url, "ODOO_DB": "lab", "ODOO_USER": "monitor", "ODOO_API_KEY": KEY}
+        found = CliRunner().invoke(cli.main, ["check"], env=environ)
+    assert "It is neutralized" in found.output
+    assert json.dumps(f"{UUID}1")[1:-1] in found.output

@@ -1,0 +1,126 @@
+"""Odoo's log beside polling: over OTLP as the Collector sends it, and from a file with `odoo-otel ingest-log`."""
+
+import gzip
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+
+from exporter.intake.tokens import LOGS_TOKEN_FILE
+from exporter.telemetry import otlp
+from tests.acceptance.test_intake import intake
+from tests.fakes import odoo_live as live
+from tests.fakes.collector import FakeCollector
+from tests.fakes.exporter import Exporter, until
+from tests.fakes.odoo_live import LiveOdoo, LiveServer, live_lab
+
+CRON = "odoo.addons.base.models.ir_cron"
+WHY = 'Traceback (most recent call last):\n  File "x.py", line 1, in x\nodoo.exceptions.UserError: No address.'
+
+
+@pytest.fixture
+def odoo() -> LiveOdoo:
+    """A fake Odoo that lives."""
+    return live_lab(running=True)
+
+
+@pytest.fixture
+def line(odoo: LiveOdoo, tmp_path: Path) -> Iterator[tuple[Exporter, FakeCollector]]:
+    """The service, which expects Odoo's log."""
+    with (
+        LiveServer(odoo) as server,
+        FakeCollector() as collector,
+        Exporter(tmp_path, [server.entry("acme", odoo_log=True)], endpoint=collector.url) as exporter,
+    ):
+        until(lambda: exporter.value("odoo_up") == 1, what="the first poll")
+        yield exporter, collector
+
+
+def stamp(at: datetime) -> str:
+    """A time as Odoo's log writes it."""
+    return f"{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1000:03}"
+
+
+def run_of(name: str, number: int, start: datetime, seconds: float) -> str:
+    """The lines of a failed run."""
+    end = start + timedelta(seconds=seconds)
+    return (
+        f"{stamp(start)} 7 INFO acme {CRON}: Job {name!r} ({number}) starting\n"
+        f"{stamp(end)} 7 ERROR acme {CRON}: Job {name!r} ({number}) server action #5 failed\n{WHY}\n"
+        f"{stamp(end)} 7 INFO acme {CRON}: Job {name!r} ({number}) failed "
+        f"(#loop 1; done 0; remaining 0; duration {seconds:.2f}s)\n"
+    )
+
+
+def ingest(exporter: Exporter, text: str, database: str = "acme") -> "subprocess.CompletedProcess[str]":
+    """`odoo-otel ingest-log` on a stream."""
+    command = [sys.executable, "-m", "exporter", "ingest-log", "--state", str(exporter.state)]
+    command += ["--intake", intake(exporter), database, "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=60)
+
+
+def spans(collector: FakeCollector, name: str) -> list[object]:
+    """Spans of a name, each once."""
+    return [span for span in {s.span_id: s for s in collector.spans()}.values() if span.name == name]
+
+
+def test_a_run_that_both_saw_is_told_once_with_the_logs_words(
+    odoo: LiveOdoo, line: tuple[Exporter, FakeCollector]
+) -> None:
+    """Milliseconds and the exception; the file read again adds nothing (features 2, 10, 60, 110)."""
+    exporter, collector = line
+    number = live.cron(odoo, "LAB lined")
+    start = odoo.now - timedelta(seconds=1.95)
+    live.ran(odoo, number, seconds=2, failed=True)
+    text = run_of("LAB lined", number, start, 1.9)
+    for _ in range(2):
+        done = ingest(exporter, text)
+        assert (done.returncode, done.stdout) == (0, "6 lines, 3 of them say something of acme, 0 were not taken.\n")
+    assert exporter.value("odoo_otel_log_lines_total", outcome="lines") == 6
+    until(lambda: spans(collector, "cron LAB lined"), seconds=60, what="the run told")
+    until(lambda: exporter.folded("acme"))
+    (span,) = spans(collector, "cron LAB lined")
+    words = {one.key: one.value.string_value for one in span.attributes}
+    assert words["error.type"] == "odoo.exceptions.UserError"
+    assert (span.end_time_unix_nano - span.start_time_unix_nano) % 1_000_000_000 != 0
+
+
+def test_the_collector_is_told_the_truth(line: tuple[Exporter, FakeCollector]) -> None:
+    """Token, encoding, packed bombs, databases nobody watches: refused or counted, never half."""
+    exporter, _ = line
+    url, good = f"{intake(exporter)}/v1/logs", (exporter.state / LOGS_TOKEN_FILE).read_text().strip()
+    head = {"Authorization": f"Bearer {good}", "Content-Type": "application/x-protobuf"}
+    body = otlp.encode_lines([run_of("x", 7, datetime.now(UTC), 1.0)], "acme")
+
+    def post(raw: bytes, **changes: str) -> requests.Response:
+        return requests.post(
+            url, data=raw, headers=head | {k.replace("_", "-"): v for k, v in changes.items()}, timeout=10
+        )
+
+    assert post(body).status_code == 200
+    assert post(gzip.compress(body), Content_Encoding="gzip").status_code == 200
+    bomb = gzip.compress(b"\0" * 20_000_000)
+    assert post(bomb, Content_Encoding="gzip").status_code == 413
+    assert post(b"nonsense", Content_Encoding="gzip").status_code == 400
+    assert post(body, Content_Encoding="br").status_code == 415
+    assert post(b"\xff\xff").status_code == 400
+    assert post(b'{"resourceLogs": []}', Content_Type="application/json").json() == {}
+    wrong = post(body, Authorization="Bearer wrong")
+    assert (wrong.status_code, wrong.content) == (401, b"")
+    assert otlp.rejected_logs(post(otlp.encode_lines([run_of("x", 7, datetime.now(UTC), 1.0)], "other")).content) == 1
+
+
+def test_a_database_that_is_not_watched_is_said(line: tuple[Exporter, FakeCollector]) -> None:
+    """One sentence and an exit code; so is a service that does not run."""
+    exporter, _ = line
+    done = ingest(exporter, run_of("x", 7, datetime.now(UTC), 1.0), "other")
+    assert done.returncode == 1
+    assert "other is not a database that the service watches" in done.stderr
+    exporter.stop()
+    done = ingest(exporter, run_of("x", 7, datetime.now(UTC), 1.0))
+    assert done.returncode == 1
+    assert "does not answer" in done.stderr

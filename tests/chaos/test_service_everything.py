@@ -1,0 +1,152 @@
+"""R1, R3, R4, R8 again, all at once: two databases with a past, webhooks, SIGKILLs, a Collector that is away.
+
+One exporter is killed again and again, one beside it is left alone. Webhooks are posted to both, to each until it says
+202. What is told of Odoo must be the same bytes; what webhooks tell bears when they came, and must be the same ids.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.acceptance.test_intake import intake
+from tests.chaos.test_service_kill9 import TENANTS, Killer, _has_read
+from tests.fakes import collector as answers
+from tests.fakes.collector import FakeCollector
+from tests.fakes.company import STEP, Company
+from tests.fakes.exporter import Exporter, counted, until
+from tests.fakes.odoo_live import LiveServer, live_lab
+
+PAST, ROUNDS, LONGEST, KILLS, POSTS = 20, 8, 40, 8, 3
+SECRET = "c4n4ry-hook-secret-1"
+CLOCKED = ("odoo_delivery_latency", "odoo_anomal", "odoo_otel")  # they say when something came, or was looked at
+
+
+@dataclass(slots=True)
+class Stage:
+    """Two databases, an exporter that is killed and one that is not, a Collector for each; what was posted so far."""
+
+    companies: Sequence[Company]
+    killed: Exporter
+    calm: Exporter
+    collectors: tuple[FakeCollector, FakeCollector]
+    posted: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Everything running; both databases were at work before anybody read them."""
+    with ExitStack() as stack:
+        companies = [Company(odoo=live_lab(running=False), seed=seed) for seed in (17, 18)]
+        for company in companies:
+            company.odoo.now -= timedelta(seconds=(PAST + 2) * STEP)
+            for _ in range(PAST):
+                company.round()
+        servers = [stack.enter_context(LiveServer(company.odoo)) for company in companies]
+        entries = [
+            server.entry(
+                name, hooks={f"alerts-{name}": {"scheme": "bearer", "secrets": SECRET, "mapping": "alertmanager"}}
+            )
+            for server, name in zip(servers, TENANTS, strict=True)
+        ]
+        collectors = stack.enter_context(FakeCollector()), stack.enter_context(FakeCollector())
+        killed, calm = (
+            stack.enter_context(Exporter(folder=tmp_path / name, databases=entries, endpoint=collector.url))
+            for name, collector in zip(("killed", "calm"), collectors, strict=True)
+        )
+        yield Stage(companies, killed, calm, collectors)
+
+
+def _post(stage: Stage, killer: Killer) -> None:
+    """Some webhooks about each database, to both exporters, each until it was taken; every third one twice."""
+    for tenant in TENANTS:
+        for _ in range(POSTS):
+            stage.posted += 1
+            if stage.posted % 16 == 0:  # so that this one meets nobody at first
+                stage.killed.kill()
+                stage.killed.launch()
+            alert = {"status": "resolved", "labels": {"alertname": "Disk"}, "fingerprint": f"f{stage.posted}"}
+            now = datetime.now(UTC).isoformat()
+            times = {"startsAt": now, "endsAt": now}
+            body = {"version": "4", "groupKey": "g", "status": "resolved", "alerts": [{**alert, **times}]}
+            for exporter in (stage.killed, stage.calm):
+                for _ in range(2 if stage.posted % 3 == 0 else 1):
+                    until(lambda exporter=exporter: _taken(stage, exporter, tenant, body, killer), 30, "a 202")  # type: ignore[misc] # noqa: B023 it is called at once
+
+
+def _taken(stage: Stage, exporter: Exporter, tenant: str, body: object, killer: Killer) -> bool:
+    """Whether it said 202; a sender that hears anything else, or nothing, comes again."""
+    killer.strike()
+    try:
+        url = f"{intake(exporter)}/hooks/alerts-{tenant}"
+        answer = requests.post(url, json=body, headers={"Authorization": f"Bearer {SECRET}"}, timeout=5)
+    except (requests.RequestException, StopIteration) as error:
+        stage.refused.append(type(error).__name__)
+        return False
+    return answer.status_code == 202
+
+
+def _round(stage: Stage, killer: Killer, *, quiet: bool) -> None:
+    """The companies move on by one state, webhooks come, and everybody has seen it."""
+    moments = [company.round(quiet=quiet) for company in stage.companies]
+    if not quiet:
+        _post(stage, killer)
+    for exporter in (stage.killed, stage.calm):
+        until(lambda exporter=exporter: killer.strike() or _has_read(exporter, moments), 40, "a round of polls")  # type: ignore[misc]
+
+
+def test_with_everything_at_once_nothing_is_missing_or_double(stage: Stage) -> None:
+    """R1, R3, R4, R8: same ids, bytes and counters beside one left alone; every webhook that was taken is told once."""
+    killer = Killer(stage.killed, seed=5)
+    killer.kills = KILLS  # not before both know the databases: what is history is parted by the first answer
+    until(lambda: all(_has_read(one, [c.odoo.now for c in stage.companies]) for one in (stage.killed, stage.calm)))
+    killer.kills = 12 - KILLS
+    rounds = 0
+    while rounds < ROUNDS or killer.kills < 12 or not all(company.idle for company in stage.companies):
+        if rounds == 3:
+            for collector in stage.collectors:
+                collector.default = answers.status(503)
+        if rounds == 5:
+            for collector in stage.collectors:
+                collector.default = answers.ok()
+        _round(stage, killer, quiet=rounds >= ROUNDS and killer.kills >= 12)
+        rounds += 1
+        assert rounds < LONGEST
+    for _ in range(4):
+        _round(stage, killer, quiet=True)
+    for exporter in (stage.killed, stage.calm):
+        until(lambda exporter=exporter: exporter.address and exporter.settled(*TENANTS), 40, "sending everything")  # type: ignore[misc]
+    time.sleep(0.5)
+    _same(stage)
+
+
+def _same(stage: Stage) -> None:
+    killed, calm = stage.collectors
+    assert killed.differing() == calm.differing() == []
+    mine, other = (_told(collector) for collector in stage.collectors)
+    assert mine.keys() == other.keys()
+    assert {key for key in mine if mine[key] != other[key] and b"POST /hooks" not in mine[key]} == set()
+    assert len(mine) > 400
+    assert sum(b"POST /hooks/alerts" in raw for raw in mine.values()) >= stage.posted
+    counts = [_counts(exporter) for exporter in (stage.killed, stage.calm)]
+    assert counts[0] == counts[1]
+    told = sum(n for (name, _), n in counts[0].items() if name == "odoo_deliveries_total")
+    assert told == stage.posted
+    assert stage.refused, "no webhook ever met a dead exporter: the test is blind"
+
+
+def _told(collector: FakeCollector) -> dict[bytes, bytes]:
+    """What was told, but for Findings, which are named by the poll that made them true."""
+    told = {key: copies[0] for key, copies in collector.stored.items()}
+    return {key: raw for key, raw in told.items() if b"odoo.finding.detector" not in raw}
+
+
+def _counts(exporter: Exporter) -> dict[object, float]:
+    found = counted(exporter.samples())
+    return {key: number for key, number in found.items() if not key[0].startswith(CLOCKED)}
