@@ -185,6 +185,22 @@ class Lab:
         """Open a cancelled order again."""
         self.call(user, "purchase.order", "button_draft", ids=[order])
 
+    # Sales, whose confirmation rules may send webhooks.
+
+    def create_sale(self, amount: float = 100) -> int:
+        """A quotation of the admin's over `amount`; its id."""
+        line = {"product_id": company().product, "product_uom_qty": 1, "price_unit": amount}
+        order = {"partner_id": company().vendor, "order_line": [[0, 0, line]]}
+        return int(self.call("admin", "sale.order", "create", vals_list=[order])[0])
+
+    def confirm_sale(self, order: int) -> None:
+        """As the button does."""
+        self.call("admin", "sale.order", "action_confirm", ids=[order])
+
+    def sale(self, order: int) -> Row:
+        """The row of a sale."""
+        return self.sql("SELECT * FROM sale_order WHERE id = :'order'", order=order)[0]
+
     def reviews(self, order: int) -> list[Row]:
         """The reviews of an order in the order in which they are asked for."""
         reviews = "SELECT * FROM tier_review WHERE model = 'purchase.order' AND res_id = :'order' ORDER BY sequence, id"

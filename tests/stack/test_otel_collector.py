@@ -4,19 +4,24 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from exporter.clock import SystemClock
-from exporter.sinks import Delivered, Misconfigured, Retry, Row
+from exporter.sinks import Bisect, Delivered, Misconfigured, Retry, Row, Sink
 from exporter.sinks.endpoints import Endpoint, endpoints
-from exporter.sinks.otlp import OtlpSink
+from exporter.sinks.opening import open_sink
+from exporter.sinks.over_http import HttpSink
+from exporter.telemetry import otlp
+from exporter.telemetry.instruments import INSTRUMENTS
 from exporter.web.app import create_app
 from exporter.web.server import WebServer
 from exporter.web.state import State
 from tests.fakes.rows import log_row, span_rows
+from tests.stack.made_up import FACTS, Company
 from tests.stack.servers.collector import Collector, Targets, validate
 from tests.stack.servers.jaeger import Jaeger
 from tests.stack.servers.process import wait_until
@@ -24,6 +29,7 @@ from tests.stack.servers.prometheus import Prometheus
 
 CONFIG = Path(__file__).parents[2] / "otel-collector.yaml"
 STATE: State = {"version": "0.1.0", "store": "", "loops": {}, "sources": [], "signals": []}
+LABELS = {"odoo_database"}.union(*(instrument.labels for instrument in INSTRUMENTS.values()))
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
 OPENMETRICS = f"""# HELP odoo_cron_runs Runs of scheduled actions.
@@ -75,10 +81,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory, page: WebServer) -> Iterator
         yield jaeger, prometheus, running.enter_context(Collector(folder, config, targets))
 
 
-def sink_to(collector: Collector) -> OtlpSink:
+def sink_to(collector: Collector) -> HttpSink:
     """Our Sink, configured by nothing but the standard variable."""
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"}
-    return OtlpSink(endpoints(environ), SystemClock())
+    return HttpSink(endpoints(environ), SystemClock())
 
 
 def test_the_shipped_file_is_valid(tmp_path: Path) -> None:
@@ -126,11 +132,67 @@ def test_metrics_reach_prometheus_with_names_and_exemplars(stack: tuple[Jaeger, 
 def test_metrics_over_otlp_are_refused_while_they_are_scraped(stack: tuple[Jaeger, Prometheus, Collector]) -> None:
     """One way for metrics: pushing them too is answered with 404, and our Sink says misconfigured and keeps them."""
     *_, collector = stack
-    sink = OtlpSink({"metrics": Endpoint(url=f"{collector.url}/v1/metrics")}, SystemClock())
+    sink = HttpSink({"metrics": Endpoint(url=f"{collector.url}/v1/metrics")}, SystemClock())
     result = sink.export("metrics", [(log_row(1).context, b"")])
     sink.close()
     assert isinstance(result, Misconfigured)
     assert result.reason == "http_404"
+
+
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Jaeger, Prometheus, Collector]]:
+    """The same servers, the one line of the configuration changed by whoever wants metrics pushed."""
+    with ExitStack() as running:
+        jaeger = running.enter_context(Jaeger(tmp_path_factory.mktemp("jaeger-pushed")))
+        prometheus = running.enter_context(Prometheus(tmp_path_factory.mktemp("prometheus-pushed")))
+        config = CONFIG.read_text().replace("receivers: [prometheus]", "receivers: [otlp]")
+        targets = Targets(jaeger=jaeger.otlp_grpc, prometheus=prometheus.otlp)
+        folder = tmp_path_factory.mktemp("otelcol-pushed")
+        yield jaeger, prometheus, running.enter_context(Collector(folder, config, targets))
+
+
+def over_grpc(collector: Collector) -> Sink:
+    """Our Sink over gRPC for every signal, configured by nothing but the standard variables."""
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.grpc_port}",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+        "OTEL_METRICS_EXPORTER": "otlp",
+    }
+    return open_sink(endpoints(environ), SystemClock())
+
+
+def test_spans_and_logs_arrive_over_grpc(pushed: tuple[Jaeger, Prometheus, Collector]) -> None:
+    """The real Collector takes both over gRPC; a request beyond its 4 MiB is refused as one to be halved (R5)."""
+    jaeger, _, collector = pushed
+    sink = over_grpc(collector)
+    assert sink.export("traces", fresh(100, 1)) == Delivered()
+    assert sink.export("logs", [(log_row(1).context, log_row(1).body)]) == Delivered()
+    too_large = sink.export("traces", fresh(60_000, 1001))
+    sink.close()
+    assert isinstance(too_large, Bisect)
+    assert too_large.reason == "grpc_resource_exhausted"
+    wait_until(lambda: len(arrived(jaeger)) == 100, "100 traces in Jaeger")
+    wait_until(collector.logs, "a line in the logs file")
+
+
+def test_pushed_metrics_have_the_names_of_scraped_ones(pushed: tuple[Jaeger, Prometheus, Collector]) -> None:
+    """Every series of a made-up company, pushed over gRPC, stands in Prometheus with name and labels of a scrape."""
+    _, prometheus, collector = pushed
+    began, now = datetime.now(UTC), datetime.now(UTC)
+    rows = [
+        (log_row(1).context, raw)
+        for labels, series in Company().groups()
+        for raw in otlp.encode_metrics(series, labels, start=began, at=now)
+    ]
+    sink = over_grpc(collector)
+    assert sink.export("metrics", rows) == Delivered()
+    sink.close()
+    wait_until(lambda: prometheus.query("odoo_up"), "the first series")
+    for name, instrument in INSTRUMENTS.items():
+        answer = prometheus.query(name + ("_count" if instrument.kind == "histogram" else ""))
+        kept = [sorted((key, value) for key, value in labels.items() if key in LABELS) for labels, _ in answer]
+        assert sorted(kept) == sorted(sorted(fact.shown.items()) for fact in FACTS if fact.name == name), name
 
 
 def test_what_was_delivered_survives_a_killed_collector(

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import requests
 
+from tests.stack.alarms import Receiver, notifying, templates
 from tests.stack.conftest import CONFIG
 from tests.stack.installs import golang
 from tests.stack.servers.alertmanager import Alertmanager, amtool
 from tests.stack.servers.collector import Collector, Targets, validate
 from tests.stack.servers.process import HOST, Launch, Server, answers, free_port, wait_until
-from tests.stack.servers.prometheus import promtool, run_tool
+from tests.stack.servers.prometheus import Prometheus, promtool, run_tool
 from tests.stack.test_servers import TRACE, post_span
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ def test_rules_and_configuration_are_valid() -> None:
 
 
 def test_rules_do_what_their_tests_say() -> None:
-    """Every rule fires, stays quiet and resolves; Odoo dark and exporter away change nothing (features 78-81, 113)."""
+    """Every rule fires, stays quiet and resolves; Odoo dark or exporter away changes nothing (42, 78-81, 113)."""
     result = promtool("test", "rules", "odoo-otel.rules.test.yml", cwd=PROMETHEUS)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -130,7 +131,7 @@ def shipped(folder: Path) -> Iterator[Alertmanager]:
         .replace("/run/secrets/alert_webhook_url", str(folder / "url"))
     )
     (folder / "odoo-otel.tmpl").write_text((SHIPPED / "alertmanager/odoo-otel.tmpl").read_text())
-    config = config.replace("group_wait: 30s", "group_wait: 1s")
+    config = config.replace("group_wait: 15s", "group_wait: 1s")
     with Alertmanager(folder, config) as server:
         yield server
 
@@ -162,6 +163,41 @@ def test_the_worse_speaks_for_its_subject(shipped: Alertmanager) -> None:
         alert("OdooOtelQuarantined", "warning"),
     )
     assert held == {"OdooOutlier", "OdooCronMissed", "OdooCronLate"}
+
+
+def test_in_maintenance_nobody_is_told_and_afterwards_of_what_lasts(folder: Path) -> None:
+    """The shipped interval, filled in, mutes people and not the dead man; emptied, it tells (feature 83)."""
+    receiver = Receiver()
+    (folder / "url").write_text(receiver.start())
+    shipped = notifying(folder / "url")
+    always = 'time_intervals:\n      - times: [{start_time: "00:00", end_time: "24:00"}]'
+    with Alertmanager(templates(folder / "alertmanager"), shipped.replace("time_intervals: []", always)) as server:
+        assert always in server.config.read_text()
+        alerts = [alert("OdooCronFailing", "warning", subject="a"), alert("OdooOtelWatchdog", "none", database="")]
+        requests.post(f"{server.url}/api/v2/alerts", json=alerts, timeout=10).raise_for_status()
+        wait_until(lambda: _muted(server) == {"OdooCronFailing": ["maintenance"], "OdooOtelWatchdog": []}, "muted")
+        assert receiver.notes == []
+        server.reload(shipped)
+        wait_until(lambda: receiver.said("OdooCronFailing", "firing", "a"), "told")
+    assert len(receiver.notes) == 1
+
+
+def _muted(server: Alertmanager) -> dict[str, list[str]]:
+    groups = requests.get(f"{server.url}/api/v2/alerts/groups", timeout=10).json()
+    return {one["labels"]["alertname"]: one["status"]["mutedBy"] for group in groups for one in group["alerts"]}
+
+
+def test_the_servers_of_compose_are_started_as_here(folder: Path) -> None:
+    """Every flag of Prometheus and Alertmanager that is not a place is the one of docker-compose.yml."""
+    services = resolved(folder)["services"]
+    for name, server in (
+        ("prometheus", Prometheus(folder / "prometheus")),
+        ("alertmanager", Alertmanager(folder / "alertmanager")),
+    ):
+        flags = {str(word) for word in server.launch().command[1:]}
+        ours = {flag for flag in flags if not re.match(r"--(config\.file|storage|web\.(listen|enable-life))", flag)}
+        assert ours
+        assert ours <= set(services[name]["command"])
 
 
 def test_the_collector_of_compose_is_valid(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.stack.installs.odoo import LAB_ADDONS, OCA, ODOO, VENV
 from tests.stack.servers.odoo_program import OdooOptions, OdooProgram
 from tests.stack.servers.postgres import Postgres
 
-MODULES = "base_automation,rpc,queue_job,base_tier_validation,purchase,purchase_tier_validation,otel_lab"
+MODULES = "base_automation,rpc,queue_job,base_tier_validation,purchase,purchase_tier_validation,sale,otel_lab"
 LAB_CODE = Path(__file__).parent.parent / "inside_odoo" / "fixture_company.py"
 QUIET = OdooOptions(cron_threads=0)
 DUMP = "database.dump"

@@ -32,10 +32,11 @@ class Alertmanager(Server):
         return f"http://{HOST}:{self.port}"
 
     def launch(self) -> Launch:
-        """Without a cluster, so that no second port is opened."""
+        """As docker-compose.yml does: without a cluster, so that no second port is opened."""
         flags = (
             f"--config.file={self.config}",
             f"--storage.path={self.folder / 'data'}",
+            "--data.maintenance-interval=15s",
             f"--web.listen-address={HOST}:{self.port}",
             "--cluster.listen-address=",
         )

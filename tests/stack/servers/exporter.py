@@ -35,6 +35,11 @@ class Exporter(Server):
         self.config.write_text(yaml.safe_dump({"state_dir": str(self.state), **listen, "databases": databases}))
         self.env: Mapping[str, str] = {**({"OTEL_EXPORTER_OTLP_ENDPOINT": otlp} if otlp else {}), **env}
 
+    def configure(self, **settings: Any) -> None:
+        """Settings of the whole program, for the next start."""
+        known = yaml.safe_load(self.config.read_text())
+        self.config.write_text(yaml.safe_dump(known | settings))
+
     @property
     def target(self) -> str:
         """`host:port` of /metrics."""
@@ -63,3 +68,25 @@ class Exporter(Server):
     def lines(self) -> list[dict[str, Any]]:
         """Its log: each line is one JSON object (promise R16), or this raises."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+class Detectors(Server):
+    """The detectors as a process of their own beside an exporter that starts none; its intake has a fixed port."""
+
+    name = "detectors"
+
+    def __init__(self, folder: Path, exporter: Exporter) -> None:
+        """Have the exporter listen where they post to."""
+        super().__init__(folder)
+        self.intake = free_port()
+        self.state = exporter.state
+        exporter.configure(detectors=False, intake_port=self.intake)
+
+    def launch(self) -> Launch:
+        """The command of docker-compose.yml."""
+        places = ("--state", self.state, "--intake", f"http://{HOST}:{self.intake}")
+        return Launch(command=(sys.executable, "-m", "exporter", "detect", *places), cwd=ROOT)
+
+    def ready(self) -> bool:
+        """They answer nobody: their heartbeat is in the exporter's metrics."""
+        return True

@@ -45,6 +45,7 @@ class Prometheus(Server):
             "--web.enable-otlp-receiver",
             "--web.enable-lifecycle",
             "--enable-feature=exemplar-storage",
+            "--rules.alert.resend-delay=25s",
         )
         return Launch(command=(golang.PROMETHEUS.place / "prometheus", *flags), cwd=self.folder)
 

@@ -41,6 +41,14 @@ class OtelLab(models.Model):
         chain(group(*jobs[:-1]), jobs[-1]).delay()
         return [job._generated_job.uuid for job in jobs]
 
+    @api.model
+    def confirm_and_fail(self, order_id: int) -> None:
+        """Confirm a sale, send its webhooks, and then fail: as code does that sends before its transaction is over."""
+        self.env["sale.order"].browse(order_id).action_confirm()
+        self.env.flush_all()
+        self.env.cr.postcommit.run()
+        raise UserError("LAB failed behind its webhook")
+
     def _delayed(self, method: str, arguments: dict[str, Any], options: dict[str, Any]) -> Any:
         return getattr(self.delayable(**options), f"job_{method}")(**arguments)
 
