@@ -10,10 +10,10 @@ BIN := .venv/bin
 STAMP := .venv/installed
 LOCK := .ci/requirements.lock
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-stack check format bench docs lock clean
+.PHONY: help setup demo test test-stack test-n8n fuzz check format bench docs lock clean
 
 help: ## what can be made
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: $(STAMP) ## the locked packages and the program itself, in .venv
 
@@ -33,6 +33,14 @@ test: $(STAMP) ## unit, contract, acceptance, chaos and fuzz tests
 test-stack: $(STAMP) ## the tests on the real Odoo, Collector, Jaeger and Prometheus (installs them, 15 minutes once)
 	@.ci/timed $(BIN)/python tests/stack/install.py
 	@.ci/timed $(BIN)/python -m pytest -q --durations=5 tests/stack/test_rules.py tests/stack
+
+test-n8n: $(STAMP) ## the tests on a real n8n 2.41 (installs it with Node 24, 8 to 15 minutes and 3 GB once)
+	@.ci/timed $(BIN)/python tests/stack/install.py n8n
+	@.ci/timed $(BIN)/python -m pytest -q --durations=5 tests/stack_n8n
+
+fuzz: $(STAMP) ## one parser guided by coverage: TARGET=events SECONDS=900 (atheris has to be installed)
+	@mkdir -p build/fuzz/$(TARGET)
+	$(BIN)/python -m tests.fuzz "$(TARGET)" $(or $(SECONDS),900) build/fuzz/$(TARGET)
 
 check: $(STAMP) ## style, types, layers, spelling, sizes: all of them, also after one has failed
 	@failed=0; \

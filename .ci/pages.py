@@ -7,13 +7,14 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from exporter.config import Config, Database  # noqa: E402 the checkout comes first on the path
+from exporter.config import Action, Config, Cost, Database, Expected, Hook, N8n, UniqueKey  # noqa: E402 the checkout comes first on the path
 from exporter.config.kinds import setting_of  # noqa: E402
-from exporter.domain.events import EVENTS, EventType  # noqa: E402
+from exporter.domain.contract import EVENTS, LOG_EVENTS, EventType  # noqa: E402
 from exporter.telemetry.instruments import metrics_docs  # noqa: E402
 
 CONFIGURATION = """\
@@ -45,18 +46,59 @@ looked up beside the file. A variable that is not set or a file that cannot be r
 A fault of the whole program stops it, with exit code 78. A database with faults is reported and skipped while the
 others run, unless none is left. Unknown keys are faults.
 
-Where traces and logs go is said by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, _TIMEOUT,
-_COMPRESSION, _CERTIFICATE, and their _TRACES_, _LOGS_ and _METRICS_ forms, over HTTP. Without an endpoint everything
-stays in the store.
+SIGHUP (`kill -HUP`, `docker kill -s HUP`, `ExecReload`) reads the file and the files it refers to again, while
+everything runs on: databases and senders of webhooks come, change and go, `log_level` and `retention_days` take
+effect, other settings of the whole program are named and wait for a restart. What has faults stays as it was; each is
+logged, and `odoo_otel_config_last_reload_successful` is 0 until all of it was taken.
+
+Where traces and logs go is said by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL
+(`http/protobuf` or `grpc`), _HEADERS, _TIMEOUT, _COMPRESSION, _CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY, _INSECURE
+(gRPC), and their _TRACES_, _LOGS_ and _METRICS_ forms. Without an endpoint everything stays in the store.
+
+What could not be used is said at the start: headers, files that are not PEM, a key of another certificate, an encrypted
+one.
+
+A span that the server refuses goes aside with the reason (`odoo-otel refused list`), counted as `rejected`; others go
+on. While the server accepts nothing at all, at most 20 go aside; then it is tried once a minute until it does.
+
+`OTEL_METRICS_EXPORTER=otlp` sends metrics there, too, every OTEL_METRIC_EXPORT_INTERVAL milliseconds (60000) and
+cumulative: what one request did not bring the next one does. Scrape them or send them, not both into one Prometheus.
+"""
+LIMITS = """\
+An action is named by its XML id, or by the id of its row where it has none.
+
+```yaml
+    quiet: Sun 02:00-04:00 Europe/Berlin
+    limits:
+      mail.ir_cron_mail_scheduler_action: {late: 300, missed: 900}
+      acme.nightly_import: {failures: 2, recoveries: 2, stuck: 14400, quiet: [Sat-Sun 00:00-24:00 Europe/Berlin]}
+```
+
+A window is days (`Sun`, `Sat,Sun`, `Mon-Fri`, `daily`), begin and end, and a zone; an end that is not later than the
+begin is one of the next day. On the days on which clocks are set it keeps to the clock: it lasts an hour more or less.
+In it nothing is opened; what is open stays, and closes when it is over. What is declared and still broken at its end is
+opened then. What detectors find of runs in it is not told at all: in maintenance the unusual is ordinary.
 """
 EVENTS_PAGE = """\
 # Events
 
-Generated from exporter/domain/events.py and bodies.py; do not edit.
+Generated from exporter/domain/contract.py and bodies/; do not edit.
 
 An Event is what one witness saw, never a conclusion drawn from several. Its name is `<system>.<thing>.<past verb>` and
 a contract: another meaning is another name. Times are UTC; Odoo's RPC shows whole seconds. Fields with a default may
 be absent.
+"""
+
+
+TOLD_PAGE = """\
+## Log events
+
+What is told as OpenTelemetry log records (`event.name`), each with the trace and the span it belongs to. The names
+keep to the same standard. A failure carries `exception.type`, `exception.message` (masked), `odoo.failure.class`,
+`.cause`, `.transient` and `.fingerprint`; a decision carries who decided what; a finding its sentence.
+
+| name | says |
+|---|---|
 """
 
 
@@ -67,29 +109,46 @@ def shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def settings(model: type[Config | Database]) -> Iterator[str]:
+def settings(model: type[Any]) -> Iterator[str]:
     """A table of one dataclass's settings."""
     yield "| key | environment | default | must be | meaning |\n|---|---|---|---|---|"
     for field in dataclasses.fields(model):
         if found := setting_of(field):
             default = "required" if field.default is dataclasses.MISSING else f"`{shown(field.default)}`"
-            default = "" if field.default == "" else default
+            default = "" if field.default in {"", None} else default
             env = f"`{found.env}`" if found.env else ""
             yield f"| `{field.name}` | {env} | {default} | {found.kind.says} | {found.says} |"
 
 
 def configuration() -> str:
     """docs/configuration.md."""
-    whole, each = ("\n".join(settings(model)) for model in (Config, Database))
-    return f"{CONFIGURATION}\n## The whole program\n\n{whole}\n\n## Each database\n\n{each}\n"
+    tables = {
+        "The whole program": Config,
+        "Each database": Database,
+        "Each of a database's `limits`": Action,
+        "Each of a database's `hooks`": Hook,
+        "A database's `n8n`": N8n,
+        "Each of a database's `expect`": Expected,
+        "Each of a database's `unique`": UniqueKey,
+        "A database's `cost`": Cost,
+    }
+    texts = {Action: LIMITS}
+    return CONFIGURATION + "".join(
+        f"\n## {title}\n\n{texts.get(of, '')}" + "\n".join(settings(of)) + "\n" for title, of in tables.items()
+    )
 
 
 def type_name(annotation: object) -> str:
     """A type as a reader of JSON knows it."""
     if isinstance(annotation, types.UnionType):
         return " or ".join(type_name(part) for part in typing.get_args(annotation) if part is not type(None))
+    if typing.get_origin(annotation) is typing.Literal:
+        return " or ".join(typing.get_args(annotation))
     if typing.get_origin(annotation) is tuple:
-        return f"list of {type_name(typing.get_args(annotation)[0])}"
+        inside = typing.get_args(annotation)
+        return f"list of {type_name(inside[0])}" if inside[-1] is Ellipsis else " and ".join(map(type_name, inside))
+    if dataclasses.is_dataclass(annotation):
+        return ", ".join(field.name for field in dataclasses.fields(annotation))
     names: Mapping[object, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
     return names.get(annotation, "time")
 
@@ -109,7 +168,8 @@ def event(kind: EventType) -> str:
 
 def events() -> str:
     """docs/events.md."""
-    return "\n".join((EVENTS_PAGE, *map(event, EVENTS.values())))
+    told = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in sorted(LOG_EVENTS.items()))
+    return "\n".join((EVENTS_PAGE, *map(event, EVENTS.values()), TOLD_PAGE + told + "\n"))
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
