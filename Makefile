@@ -42,13 +42,14 @@ fuzz: $(STAMP) ## one parser guided by coverage: TARGET=events SECONDS=900 (athe
 	@mkdir -p build/fuzz/$(TARGET)
 	$(BIN)/python -m tests.fuzz "$(TARGET)" $(or $(SECONDS),900) build/fuzz/$(TARGET)
 
-check: $(STAMP) ## style, types, layers, spelling, sizes: all of them, also after one has failed
+check: $(STAMP) ## style, types, layers, spelling, generated pages, sizes: all of them, also after one has failed
 	@failed=0; \
 	.ci/timed $(BIN)/ruff check --output-format concise . || failed=1; \
 	.ci/timed $(BIN)/ruff format --check --quiet . || failed=1; \
 	.ci/timed $(BIN)/mypy --strict exporter detectors || failed=1; \
 	.ci/timed $(BIN)/lint-imports --no-logo || failed=1; \
 	.ci/timed $(BIN)/codespell || failed=1; \
+	.ci/timed $(BIN)/python .ci/pages.py --check || failed=1; \
 	.ci/timed $(BIN)/python .ci/sizes.py || failed=1; \
 	exit $$failed
 

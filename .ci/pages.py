@@ -1,11 +1,11 @@
-"""Write the pages of docs/ that are generated from code: `python .ci/pages.py`; tests/unit/test_docs.py compares."""
+"""Write the pages of docs/ that are generated from code: `python .ci/pages.py`; with --check say which would change."""
 
 import dataclasses
 import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -179,15 +179,22 @@ PAGES: Mapping[str, Callable[[], str]] = {
 }
 
 
-def main() -> int:
-    """Write every page that is not as the code says."""
-    for name, page in PAGES.items():
-        path = ROOT / "docs" / name
-        if not path.exists() or path.read_text(encoding="utf-8") != page():
-            path.write_text(page(), encoding="utf-8")
+def main(arguments: Sequence[str]) -> int:
+    """Write every page that is not as the code says; with --check only name it, and fail."""
+    drifted = {name: page() for name, page in PAGES.items() if _there(name) != page()}
+    for name, text in drifted.items():
+        if "--check" in arguments:
+            print(f"docs/{name} is not what the code says: make docs")
+        else:
+            (ROOT / "docs" / name).write_text(text, encoding="utf-8")
             print(f"wrote docs/{name}")
-    return 0
+    return int("--check" in arguments and bool(drifted))
+
+
+def _there(name: str) -> str:
+    path = ROOT / "docs" / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
