@@ -1,7 +1,7 @@
 """What the fold is tested with: facts in few words, and a fold without a store that hears marks like the real one."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -373,7 +373,7 @@ class World:
 
     def _commit(self, events: Sequence[Event]) -> None:
         """As loops/folding.py does it."""
-        before = {key: reload(subject) for key, subject in self.subjects.items()}
+        before = Kept(self.subjects)
         self.links.forget()
         self.links.begin()
         batch = Batch(flow=replace(self.flow, links=self.links.known), before=before)
@@ -411,6 +411,28 @@ class World:
         for name in cleared:
             self.timers.pop(name, None)
         self.timers.update({(timer.subject, timer.name): timer for timer in moved})
+
+
+class Kept(Mapping[str, Subject]):
+    """What the Commits before left: a Subject is saved and loaded again when it is asked for, once a Commit."""
+
+    def __init__(self, subjects: Mapping[str, Subject]) -> None:
+        self.subjects = {**subjects}
+        self.loaded: dict[str, Subject] = {}
+
+    def __getitem__(self, key: str) -> Subject:
+        """The Subject after a restart."""
+        if key not in self.loaded:
+            self.loaded[key] = reload(self.subjects[key])
+        return self.loaded[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Every key."""
+        return iter(self.subjects)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.subjects)
 
 
 def reload(subject: Subject) -> Subject:
