@@ -23,7 +23,7 @@ SLOW = numbers([*ordinary(60), 12.0, 3.0, 12.5, 3.0, 3.0, 3.0, 700.0, 3.0])
 
 @pytest.mark.parametrize("name", [f"{kind}/x" for kind in FLOORS])
 @settings(max_examples=5, deadline=None)
-@given(order=st.randoms(use_true_random=False))
+@given(order=st.randoms(use_true_random=True))
 def test_findings_do_not_depend_on_order(name: str, order: Random) -> None:
     """Shuffled numbers tell the same story, for every series that is judged."""
     watched = series(name)

@@ -12,6 +12,7 @@ from exporter.domain.told import Span, SpanLink
 from exporter.fold.tell import encode_run
 from exporter.store.protocols import RunRow
 from exporter.terminal import Progress, run_fields, runs_table, took, trace, tree
+from tests.searching import searching
 
 T0 = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
@@ -144,6 +145,7 @@ def span(number: int, parent: int | None, name: str = "x") -> Span:
     )
 
 
+@searching()
 @given(
     st.integers(1, 30).flatmap(lambda n: st.tuples(*(st.one_of(st.none(), st.integers(-3, i - 1)) for i in range(n))))
 )

@@ -11,6 +11,7 @@ from exporter.domain.cause_rules import CLASSES, LAST_STATUSES, STATUSES
 from exporter.domain.causes import failure, fingerprint
 from exporter.domain.redact import CLIP, plain
 from exporter.domain.runs import Cause, FailureClass
+from tests.searching import searching
 
 
 @pytest.mark.parametrize(
@@ -147,6 +148,7 @@ NAMES = st.sampled_from([*sorted(CLASSES), "", "57014", "401", "ECONNRESET", "a.
 MESSAGES = st.text() | st.text(alphabet="'\"(){}[]\\:;-_/@.0aA \n\u201c*", max_size=3000)
 
 
+@searching()
 @given(
     exception=NAMES, message=MESSAGES, status=st.none() | st.integers() | st.sampled_from([*STATUSES, *LAST_STATUSES])
 )

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.events import Event
+from tests.searching import searching
 from tests.worlds import BILL, Review, Row, World, counted, document, job, moved, posted
 
-QUICK = settings(max_examples=80, deadline=None)
 Time = st.integers(-86_400, 86_400)
 Maybe = st.none() | Time
 
@@ -41,7 +41,7 @@ def told(events: Sequence[Event]) -> World:
     return world
 
 
-@QUICK
+@searching()
 @given(lying())
 def test_no_duration_is_ever_negative(events: Sequence[Event]) -> None:
     """Spans, Runs, Steps, histograms and observations."""
@@ -54,7 +54,7 @@ def test_no_duration_is_ever_negative(events: Sequence[Event]) -> None:
     assert all(step.ended_at is None or step.ended_at >= step.started_at for step in steps)
 
 
-@QUICK
+@searching()
 @given(lying())
 def test_children_lie_inside_their_root(events: Sequence[Event]) -> None:
     """Jaeger would shift them and warn of skewed clocks."""

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain import bodies as b
 from exporter.domain.events import Event
 from exporter.domain.runs import Result
 from exporter.fold import cron_lines, crons
+from tests.searching import searching
 from tests.worlds import FLOW, Row, World, at, counted, event, story
 
 LINED = replace(FLOW, witnesses=frozenset({"odoo/log"}))
@@ -190,8 +191,8 @@ RUNS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(RUNS, st.randoms(use_true_random=False), st.sampled_from([1, 3, 1000]))
+@searching(150)
+@given(RUNS, st.randoms(use_true_random=True), st.sampled_from([1, 3, 1000]))
 def test_any_order_of_both_witnesses_tells_the_same(
     runs: list[tuple[float, float, bool]], rng: Random, batch: int
 ) -> None:
@@ -204,7 +205,7 @@ def test_any_order_of_both_witnesses_tells_the_same(
     assert not world.quarantined
 
 
-@settings(max_examples=150, deadline=None)
+@searching(150)
 @given(RUNS)
 def test_every_run_is_told_once_and_exactly(runs: list[tuple[float, float, bool]]) -> None:
     """As many Runs as there were, however close, each with the log's times and result."""
@@ -254,8 +255,8 @@ def test_rows_of_one_second_stay_the_runs_they_were() -> None:
 SEEN = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=8, max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
-@given(RUNS, SEEN, st.randoms(use_true_random=False), st.sampled_from([1, 3, 1000]))
+@searching(200)
+@given(RUNS, SEEN, st.randoms(use_true_random=True), st.sampled_from([1, 3, 1000]))
 def test_three_witnesses_in_any_order_tell_each_run_once_with_the_best_words(
     runs: list[tuple[float, float, bool]], seen: list[tuple[bool, bool]], rng: Random, batch: int
 ) -> None:
@@ -279,7 +280,7 @@ def test_three_witnesses_in_any_order_tell_each_run_once_with_the_best_words(
     assert story(World(flow=BOTH).append(shuffled, batch=batch).read_until(2_000)) == story(told)
 
 
-@settings(max_examples=50, deadline=None)
+@searching()
 @given(RUNS)
 def test_rows_alone_tell_every_run_with_its_duration(runs: list[tuple[float, float, bool]]) -> None:
     """Odoo 14 to 17 with `log_db`: no table tells of runs, these do (features 2, 115)."""

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain import bodies as b
 from exporter.domain import ids
 from exporter.domain.events import Event
+from tests.searching import searching
 from tests.worlds import APPROVALS, FLOW, TENANT, World, at, event, story
 
 SALE = "sale.order"
@@ -102,10 +103,10 @@ def test_what_was_made_before_our_first_start_notifies_nobody() -> None:
     assert World(flow=flow).append([doubled(5, (12, 0), (13, 3))]).read_until(6).runs() == []
 
 
-@settings(max_examples=60, deadline=None)
+@searching()
 @given(
     st.lists(st.tuples(st.sampled_from(["d1", "d2"]), st.integers(0, 4)), min_size=1, max_size=8),
-    st.randoms(use_true_random=False),
+    st.randoms(use_true_random=True),
 )
 def test_in_one_batch_the_order_does_not_matter(seen: list[tuple[str, int]], rng: Random) -> None:
     """Shuffled and some twice: the same Runs, numbers and claims."""

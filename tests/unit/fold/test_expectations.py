@@ -7,13 +7,14 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain import bodies as b
 from exporter.domain import ids
 from exporter.domain.events import Event
 from exporter.fold.happening import Expectation, Happening
+from tests.searching import searching
 from tests.worlds import APPROVALS, FLOW, TENANT, World, at, event, moved, read, story, webhook
 
 SALE, N8N = "sale.order", "n8n/executions"
@@ -184,8 +185,8 @@ def chains(draw: st.DrawFn) -> tuple[list[Event], Counter[tuple[str, str]]]:
     return facts, truth
 
 
-@settings(max_examples=80, deadline=None)
-@given(chains(), st.randoms(use_true_random=False), st.sampled_from([1, 3, 100]))
+@searching()
+@given(chains(), st.randoms(use_true_random=True), st.sampled_from([1, 3, 100]))
 def test_any_order_tells_the_same(
     played: tuple[list[Event], Counter[tuple[str, str]]], rng: Random, batch: int
 ) -> None:
@@ -198,7 +199,7 @@ def test_any_order_tells_the_same(
     assert story(World(flow=expecting()).append(shuffled, batch=batch).read_until(1000)) == story(straight)
 
 
-@settings(max_examples=60, deadline=None)
+@searching()
 @given(chains(), st.integers(5, 90))
 def test_where_marks_lie_does_not_matter(played: tuple[list[Event], Counter[tuple[str, str]]], every: int) -> None:
     """Poll by poll: the same outcome of each."""

@@ -6,12 +6,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain import bodies as b
 from exporter.domain.events import Event
 from exporter.fold.inbound import WAITS
+from tests.searching import searching
 from tests.worlds import FLOW, World, event, story
 
 LOGGED = replace(FLOW, witnesses=frozenset({"odoo/log"}))
@@ -103,8 +104,8 @@ def calls(draw: st.DrawFn) -> tuple[list[Event], Counter[tuple[str, str]]]:
     return lines, truth
 
 
-@settings(max_examples=80, deadline=None)
-@given(calls(), st.randoms(use_true_random=False), st.sampled_from([1, 3, 100]))
+@searching()
+@given(calls(), st.randoms(use_true_random=True), st.sampled_from([1, 3, 100]))
 def test_any_order_tells_the_same(
     played: tuple[list[Event], Counter[tuple[str, str]]], rng: Random, batch: int
 ) -> None:
@@ -120,7 +121,7 @@ def test_any_order_tells_the_same(
     assert sum(told(straight).values()) == sum(truth.values())
 
 
-@settings(max_examples=60, deadline=None)
+@searching()
 @given(calls(), st.floats(3, 60))
 def test_where_marks_lie_does_not_matter(played: tuple[list[Event], Counter[tuple[str, str]]], every: float) -> None:
     """Poll by poll, or all at once: the same calls."""

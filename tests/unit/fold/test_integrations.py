@@ -5,7 +5,7 @@ from datetime import UTC, timedelta
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain import bodies as b
@@ -14,6 +14,7 @@ from exporter.domain.runs import WaitKind
 from exporter.fold.limits import Limits
 from exporter.fold.quiet import Window
 from exporter.fold.subjects import Integration
+from tests.searching import searching
 from tests.worlds import FLOW, TENANT, World, at, event, story, webhook
 
 FIVE = Integration(criticality="critical", tolerance=timedelta(seconds=5))
@@ -112,12 +113,12 @@ def test_what_was_before_our_first_start_notifies_nobody() -> None:
     assert World(flow=flow).append([ran(100, 90)]).read_until(600).findings() == {}
 
 
-@settings(max_examples=80, deadline=None)
+@searching()
 @given(
     st.lists(
         st.tuples(st.integers(0, 3000), st.integers(0, 20)), min_size=1, max_size=12, unique_by=lambda one: one[0]
     ),
-    st.randoms(use_true_random=False),
+    st.randoms(use_true_random=True),
     st.sampled_from([1, 3, 100]),
 )
 def test_any_order_tells_the_same(found: list[tuple[int, int]], rng: Random, batch: int) -> None:

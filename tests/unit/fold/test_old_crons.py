@@ -3,12 +3,13 @@
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.events import Event
 from exporter.domain.runs import ENDLESS, Run
 from exporter.fold.tell import decode_run
+from tests.searching import searching
 from tests.worlds import Row, World, at, counted, story
 
 DAY = 86_400.0
@@ -55,7 +56,7 @@ def test_on_18_lastcall_is_the_end(failed: bool) -> None:  # noqa: FBT001 a para
     assert (run.result, run.started_at, run.ended_at) == ("failure" if failed else "success", at(90), at(95))
 
 
-@settings(max_examples=100, deadline=None)
+@searching()
 @given(st.integers(0, 2**31), st.integers(1, 4))
 def test_in_any_order_and_doubled_the_same_is_told(seed: int, batch: int) -> None:
     """Of a version without rows, too: any order and repetition of its reads gives the same Runs and numbers."""

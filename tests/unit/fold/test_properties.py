@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.events import Event
+from tests.searching import searching
 from tests.truths import POLL, Truth, companies, crons, jobs, marked, polled, purchases, times
 from tests.worlds import World, facts_of, story
-
-QUICK = settings(max_examples=60, deadline=None)
 
 
 def flat(polls: Sequence[Sequence[Event]]) -> list[Event]:
@@ -36,8 +35,8 @@ def live(truth: Truth, every: float = POLL) -> World:
     return world
 
 
-@QUICK
-@given(companies(), st.randoms(use_true_random=False), st.sampled_from([1, 2, 7, 1000]))
+@searching()
+@given(companies(), st.randoms(use_true_random=True), st.sampled_from([1, 2, 7, 1000]))
 def test_any_order_and_any_batches_tell_the_same(truth: Truth, rng: Random, batch: int) -> None:
     """Shuffled, a tenth twice, saved and loaded between any two Commits: spans, logs, numbers are the same."""
     events = flat(polled(truth, times(truth)))
@@ -48,7 +47,7 @@ def test_any_order_and_any_batches_tell_the_same(truth: Truth, rng: Random, batc
     assert not world.quarantined
 
 
-@QUICK
+@searching()
 @given(companies(), st.sampled_from([1, 3, 10, 1000]))
 def test_where_a_batch_ends_does_not_matter(truth: Truth, batch: int) -> None:
     """The Events of many polls with their marks, cut into Commits anywhere."""
@@ -59,7 +58,7 @@ def test_where_a_batch_ends_does_not_matter(truth: Truth, batch: int) -> None:
     assert Counter(cut_anywhere.found.logs) == Counter(poll_by_poll.found.logs)
 
 
-@QUICK
+@searching()
 @given(crons(killed=False).flatmap(lambda t: jobs().map(t.joined)), purchases())
 def test_polls_in_time_order_give_the_runs_of_everything_at_once(truth: Truth, purchase: Truth) -> None:
     """An outage or a backlog tells what would have been told live.
@@ -77,14 +76,14 @@ def runs(world: World) -> list[object]:
     return [facts_of(run) for run in world.runs()]
 
 
-@QUICK
+@searching()
 @given(crons(least=POLL + 11.0))
 def test_results_of_actions_are_the_truth_where_every_run_was_read(truth: Truth) -> None:
     """Runs further apart than a poll and the ten seconds of grace, and `unknown` for those nobody counted."""
     assert [run.result for run in live(truth).runs()] == truth.results["cron/42"]
 
 
-@QUICK
+@searching()
 @given(crons(killed=False))
 def test_results_of_unread_runs_are_never_wrong(truth: Truth) -> None:
     """However close: every run is told, and a result that is told is the truth or `unknown` (decision 10)."""
@@ -94,7 +93,7 @@ def test_results_of_unread_runs_are_never_wrong(truth: Truth) -> None:
         assert result in {true, "unknown"}
 
 
-@QUICK
+@searching()
 @given(jobs(least=POLL + 1.0))
 def test_episodes_and_attempts_of_jobs_are_the_truth_where_every_state_was_seen(truth: Truth) -> None:
     """Every attempt is drawn, every requeue is an episode, in their order."""
@@ -106,7 +105,7 @@ def test_episodes_and_attempts_of_jobs_are_the_truth_where_every_state_was_seen(
         assert (attributes["odoo.job.attempts"], attributes["odoo.job.attempts.unseen"]) == (drawn, 0)
 
 
-@QUICK
+@searching()
 @given(purchases(), st.sampled_from([POLL, 90.0]))
 def test_episodes_of_documents_are_the_truth_however_seldom_we_look(truth: Truth, every: float) -> None:
     """Odoo keeps every change: nothing depends on how often it is asked."""
@@ -115,7 +114,7 @@ def test_episodes_of_documents_are_the_truth_however_seldom_we_look(truth: Truth
     assert not live(truth, every).corrections()
 
 
-@QUICK
+@searching()
 @given(companies())
 def test_every_span_is_told_once_and_every_child_has_its_root(truth: Truth) -> None:
     """One fact, one span (R3): ids never repeat, and where the root was told its children hang on it."""

@@ -6,13 +6,14 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.bodies import FindingSeen
 from exporter.domain.events import Event
 from exporter.fold.limits import Limits
 from exporter.fold.quiet import Window, quiet_until
+from tests.searching import searching
 from tests.truths import Truth, crons, polled, times
 from tests.unit.fold.test_limits import action, open_findings
 from tests.worlds import FLOW, Row, World, at, counted, event
@@ -198,8 +199,8 @@ def test_a_window_follows_another() -> None:
     assert open_findings(world.read_until(ENDS + HOUR)) == {"schedule.missed"}
 
 
-@settings(max_examples=40, deadline=None)
-@given(crons(), st.randoms(use_true_random=False), st.sampled_from([1, 3, 1000]), Minute)
+@searching()
+@given(crons(), st.randoms(use_true_random=True), st.sampled_from([1, 3, 1000]), Minute)
 def test_any_order_and_any_batches_find_the_same_in_a_window(truth: Truth, rng: Random, batch: int, begin: int) -> None:
     """Windows change nothing of what does not depend on order (feature 83; R1)."""
     one = Window(days=ALWAYS, begin=timedelta(minutes=begin), end=timedelta(minutes=(begin + 30) % 1440), zone=UTC)

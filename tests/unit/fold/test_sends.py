@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain import bodies as b
@@ -17,6 +17,7 @@ from exporter.domain.events import Event
 from exporter.fold.send_judging import Outcome
 from exporter.fold.send_memory import CHANGES, EXECUTIONS, RULES
 from exporter.fold.subjects import Integration
+from tests.searching import searching
 from tests.worlds import FLOW, TENANT, World, at, document, event, moved, read, story
 
 SALE = "sale.order"
@@ -316,8 +317,8 @@ def _thrown(facts: Iterable[Event], rng: Random) -> list[Event]:
     return thrown
 
 
-@settings(max_examples=80, deadline=None)
-@given(worlds(), st.randoms(use_true_random=False), st.sampled_from([1, 3, 1000]))
+@searching()
+@given(worlds(), st.randoms(use_true_random=True), st.sampled_from([1, 3, 1000]))
 def test_any_order_tells_the_same_and_each_ends_where_it_ended(
     truth: dict[int, tuple[str, float]], rng: Random, batch: int
 ) -> None:
@@ -330,8 +331,8 @@ def test_any_order_tells_the_same_and_each_ends_where_it_ended(
     assert not shuffled.quarantined
 
 
-@settings(max_examples=40, deadline=None)
-@given(worlds(), st.randoms(use_true_random=False), st.floats(1, 40))
+@searching()
+@given(worlds(), st.randoms(use_true_random=True), st.floats(1, 40))
 def test_polls_of_any_rhythm_conclude_the_same(truth: dict[int, tuple[str, float]], rng: Random, every: float) -> None:
     """Poll by poll, each witness with its own mark: every send ends where it ends when all is read at once."""
     facts = sorted(_facts(truth), key=lambda one: one.seen)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.events import Event
 from exporter.fold import advance, records
+from tests.searching import searching
 from tests.truths import Truth, marked, polled, purchases
 from tests.worlds import Review, World, at, document, moved, story
 
@@ -44,7 +45,7 @@ def live(truth: Truth, times: Sequence[float]) -> World:
     return world
 
 
-@settings(max_examples=200, deadline=None)
+@searching(200)
 @given(purchases(least=0.01, most=1.5), Gaps)
 def test_however_often_we_look_the_story_is_the_same(truth: Truth, gaps: Sequence[float]) -> None:
     """Nudged at any moment, in the middle of a second that goes on: nothing is told too early (decision 1)."""

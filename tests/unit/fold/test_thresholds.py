@@ -5,7 +5,7 @@ from datetime import timedelta
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -14,10 +14,10 @@ from exporter.fold.advance import memory_of
 from exporter.fold.limits import Limits
 from exporter.fold.streaks import WELL, Streak, after
 from exporter.fold.subjects import Flow, load, save
+from tests.searching import searching
 from tests.truths import Truth, crons, marked, polled, times
 from tests.worlds import FLOW, T0, TENANT, Row, World, at, counted
 
-QUICK = settings(max_examples=60, deadline=None)
 DAY = 86_400.0
 RESULTS: dict[str, Result] = {
     "B": "failure",
@@ -163,8 +163,8 @@ def test_counts_survive_a_restart() -> None:
     assert again.memory.streak == Streak(bad=2, ended_at=T0 + timedelta(seconds=121))
 
 
-@QUICK
-@given(crons(), st.integers(1, 3), st.integers(1, 3), st.randoms(use_true_random=False), st.sampled_from([1, 3, 1000]))
+@searching()
+@given(crons(), st.integers(1, 3), st.integers(1, 3), st.randoms(use_true_random=True), st.sampled_from([1, 3, 1000]))
 def test_any_order_and_any_batches_find_the_same(
     truth: Truth, failures: int, recoveries: int, rng: Random, batch: int
 ) -> None:
@@ -179,7 +179,7 @@ def test_any_order_and_any_batches_find_the_same(
     assert (other.found.logs, other.found.spans) == (one.found.logs, one.found.spans)
 
 
-@QUICK
+@searching()
 @given(crons(), st.integers(1, 3), st.integers(1, 3), st.sampled_from([1, 3, 10]))
 def test_where_a_batch_ends_finds_the_same(truth: Truth, failures: int, recoveries: int, batch: int) -> None:
     """Polls with their marks, cut into Commits anywhere (feature 80; R1)."""
@@ -192,7 +192,7 @@ def test_where_a_batch_ends_finds_the_same(truth: Truth, failures: int, recoveri
     assert anywhere.found.logs == whole.found.logs
 
 
-@QUICK
+@searching()
 @given(crons(killed=False), st.integers(1, 3), st.integers(1, 3))
 def test_a_backlog_ends_where_live_ended(truth: Truth, failures: int, recoveries: int) -> None:
     """Whether failing is open after everything was read does not depend on how often we looked (feature 80)."""

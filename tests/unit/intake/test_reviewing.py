@@ -4,13 +4,14 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.posted import Posted
 from exporter.domain.redact import REDACTED
 from exporter.errors import Refused
 from exporter.intake.reviewing import aside, masked, posted_of
+from tests.searching import searching
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 WHY = Refused(422, "no_list", "The body has no list of objects at /alerts: x expects one.")
@@ -53,7 +54,7 @@ def test_what_is_no_json_is_kept_as_masked_text(raw: bytes) -> None:
     assert masked(raw).isascii() or raw.startswith(b"\xff")
 
 
-@settings(max_examples=200)
+@searching(200)
 @given(
     st.recursive(
         st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)

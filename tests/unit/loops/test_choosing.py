@@ -4,13 +4,14 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from exporter.domain.events import Event
 from exporter.fold.choosing import Choice, is_sampled
 from tests.fakes.ledger import MemoryLedger
+from tests.searching import searching
 from tests.unit.loops.test_folding import done, fold_of, logs, polled, run_down, shown, spans, total
 from tests.worlds import APPROVALS, FLOW, JOBS, PO, Review, World, at, document, job, moved, posted, read
 
@@ -124,7 +125,7 @@ def test_a_signal_that_is_switched_off_does_not_leave() -> None:
     assert len(spans(no_metrics)) == len(spans(whole))
 
 
-@settings(max_examples=100, deadline=None)
+@searching()
 @given(order=st.permutations(range(12)), batch=st.integers(1, 12), ratio=st.floats(0, 1))
 def test_the_choice_does_not_depend_on_the_order(order: list[int], batch: int, ratio: float) -> None:
     """Property: any order and any batches of the same facts leave the same spans and the same counts."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.clock import StepClock
@@ -21,6 +21,7 @@ from exporter.loops.tenants import Connected, TenantPolling
 from exporter.sources.polling import Poll
 from exporter.store.protocols import OwedRead
 from tests.fakes.ledger import MemoryLedger
+from tests.searching import searching
 from tests.worlds import APPROVALS, CRONS, FLOW, JOBS, T0, TENANT, at, moved
 
 POLL = 15.0
@@ -254,7 +255,7 @@ def test_some_sources_are_asked_less_often() -> None:
     assert len(stage.approvals.asked) == 9
 
 
-@settings(max_examples=100, deadline=None)
+@searching()
 @given(st.lists(st.tuples(st.integers(1, 2000), st.integers(1, 4)), min_size=1, max_size=12))
 def test_every_owed_read_is_made_after_it_was_owed(arrivals: Sequence[tuple[int, int]]) -> None:
     """In whatever rhythm they come: a poll begins behind each of them, within LEAST (R8)."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.clock import StepClock
@@ -19,6 +19,7 @@ from exporter.store.encoded import Signal
 from exporter.store.protocols import OutboxRow
 from tests.fakes.outbox import MemoryOutbox
 from tests.fakes.rows import START, log_row, span_row, span_rows
+from tests.searching import searching
 
 
 @dataclass
@@ -138,7 +139,7 @@ def test_half_an_hour_of_outage_loses_nothing_and_keeps_the_order() -> None:
     assert bench.lane.state.errors["refused"] == attempts
 
 
-@settings(max_examples=25, deadline=None)
+@searching()
 @given(st.sets(st.integers(0, 1_999), max_size=60), st.sampled_from([1, 2, 3, 500, 2_000]))
 def test_exactly_the_poisoned_rows_are_set_aside(bad: set[int], rows: int) -> None:
     """R6: bad rows at random places are quarantined exactly, the others arrive once and in order."""

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.sources.odoo.conditions import ALL, Values, values
 from exporter.sources.odoo.firing import EVERY, Condition, Firing, firing
+from tests.searching import searching
 
 STATES = ("draft", "sent", "sale", "done", "cancel")
 State = st.sampled_from(STATES)
@@ -58,7 +59,7 @@ def inside(found: Values, state: str) -> bool:
     return (state in found.of) != found.but
 
 
-@settings(max_examples=200, deadline=None)
+@searching(200)
 @given(Domain)
 def test_the_set_is_what_odoo_would_find(domain: list[Any]) -> None:
     """Whatever is written about the state: for every state there is, the set says what the domain says."""
@@ -155,7 +156,7 @@ def test_what_cannot_be_judged_says_why(trigger: str, about: dict[str, Any], wor
     assert (found.states, found.on_create) == ((), False)
 
 
-@settings(max_examples=200, deadline=None)
+@searching(200)
 @given(Domain, Domain, st.sampled_from([(), (STATE_ID,)]), State, State)
 def test_what_is_concluded_fires_as_odoo_does(
     before: list[Any], after: list[Any], watched: tuple[int, ...], old: str, new: str

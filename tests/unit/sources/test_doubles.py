@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.bodies import RecordDoubled, Twin
@@ -13,6 +13,7 @@ from exporter.sources.odoo.registry import OdooSource
 from exporter.sources.odoo.sight import needs
 from tests.fakes.odoo import FakeDoor, FakeOdoo, drained
 from tests.fakes.odoo_lab import lab
+from tests.searching import searching
 
 ORDER, TICKET = "purchase.order", "helpdesk.ticket"
 DAY = 86_400
@@ -205,7 +206,7 @@ def test_the_same_window_is_asked_about_once() -> None:
     assert odoo.calls.count((ORDER, "search_read")) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@searching()
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(0, 40)), min_size=1, max_size=12),
     st.sampled_from([2, 1000]),

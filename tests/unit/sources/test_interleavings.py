@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.bodies import CronCounted, JobChanged, RecordChanged, RecordVanished, ReviewChanged
@@ -16,6 +16,7 @@ from exporter.sources.odoo.options import OdooOptions
 from exporter.sources.odoo.registry import OdooSource
 from tests.fakes.odoo import FakeDoor, Transaction, drained
 from tests.fakes.odoo_lab import lab
+from tests.searching import searching
 
 OVERLAP = timedelta(minutes=10)
 STATES = {
@@ -199,7 +200,7 @@ CHECKS: dict[str, Callable[[World, int, dict[str, Any]], bool]] = {
 
 
 @pytest.mark.parametrize("model", sorted(STATES))
-@settings(max_examples=80, deadline=None)
+@searching()
 @given(page=st.sampled_from((2, 3, 1000)), steps=STEPS)
 def test_what_could_be_seen_was_told_once(model: str, page: int, steps: list[tuple[str, int, float]]) -> None:
     """No row version that was there at a poll is lost, no key stands for two contents, no key comes twice (R3)."""

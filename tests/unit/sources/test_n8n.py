@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.bodies import ExecutionSeen
@@ -14,6 +14,7 @@ from exporter.errors import SourceRefused
 from exporter.sources.n8n import reading
 from tests.fakes.n8n import STATES, FakeN8n
 from tests.fakes.n8n_reader import Reader
+from tests.searching import searching
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -442,7 +443,7 @@ def test_names_are_asked_for_once() -> None:
     assert "workflows" not in n8n.asked
 
 
-@settings(max_examples=100, deadline=None)
+@searching()
 @given(st.integers(0, 2**32))
 def test_whatever_happens_between_polls_every_end_is_told_once(seed: int) -> None:
     """Executions begin, park, resume and end in any order, polls and restarts between: each end is one Event (R1)."""

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.clock import StepClock
 from exporter.errors import BadRecord
 from exporter.sources.server_clock import ServerClock
+from tests.searching import searching
 
 T0 = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -38,7 +39,7 @@ class Server:
         return (self.truth - self.shown.now()).total_seconds()
 
 
-@settings(max_examples=200, deadline=None)
+@searching(200)
 @given(
     st.floats(0, 0.999),
     st.lists(st.tuples(st.floats(0, 3), st.floats(0, 2)), min_size=1, max_size=30),

@@ -14,6 +14,7 @@ from exporter.telemetry import exposition
 from exporter.telemetry.instruments import INSTRUMENTS
 from exporter.telemetry.metrics import Totals
 from exporter.telemetry.series import CounterState, GaugeState, HistogramState, Series, points
+from tests.searching import searching
 
 AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 SHOP: Labels = (("odoo_database", "shop"),)
@@ -82,6 +83,7 @@ def said(samples: Iterable[Sample]) -> Samples:
     return by_name((sample.name, tuple(sample.labels.items()), sample.value) for sample in samples)
 
 
+@searching()
 @given(batch=st.lists(some(), max_size=12), database=st.text(max_size=8))
 def test_text_says_the_totals(batch: list[Measurement], database: str) -> None:
     """prometheus_client reads from the text format exactly what the totals hold, whatever the labels (feature 75)."""
@@ -89,6 +91,7 @@ def test_text_says_the_totals(batch: list[Measurement], database: str) -> None:
     assert said(parsed(exposition.text([(tenant, rows)]))) == by_name(expected(tenant, rows))
 
 
+@searching()
 @given(batch=st.lists(some(), max_size=12), database=st.text(max_size=8))
 def test_openmetrics_says_the_totals(batch: list[Measurement], database: str) -> None:
     """prometheus_client's strict OpenMetrics parser reads exactly what the totals hold."""
@@ -98,6 +101,7 @@ def test_openmetrics_says_the_totals(batch: list[Measurement], database: str) ->
     assert said(parsed(shown, openmetrics=True)) == by_name(expected(tenant, rows))
 
 
+@searching()
 @given(batch=st.lists(some(), max_size=12))
 def test_openmetrics_carries_every_exemplar(batch: list[Measurement]) -> None:
     """Each bucket and counter that has an exemplar shows its trace_id, span_id, value and time (feature 75)."""

@@ -10,6 +10,7 @@ from exporter.domain.told import Exemplar, Measurement
 from exporter.telemetry.instruments import INSTRUMENTS
 from exporter.telemetry.metrics import Totals
 from exporter.telemetry.series import OTHER, Series, decode_state, points
+from tests.searching import searching
 
 AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 RUNS, DURATION, NEXT = "odoo_cron_runs_total", "odoo_cron_run_duration_seconds", "odoo_cron_next_run_timestamp_seconds"
@@ -55,6 +56,7 @@ def folded(*found: Iterable[Measurement], cap: int = 200) -> list[Series]:
     return totals.series()
 
 
+@searching()
 @given(batch=batches, cap=st.integers(1, 6), data=st.data())
 def test_totals_do_not_depend_on_the_order_within_a_batch(
     batch: list[Measurement], cap: int, data: st.DataObject
@@ -63,6 +65,7 @@ def test_totals_do_not_depend_on_the_order_within_a_batch(
     assert folded(data.draw(st.permutations(batch)), cap=cap) == folded(batch, cap=cap)
 
 
+@searching()
 @given(batch=batches, cut=st.integers(0, 40), data=st.data())
 def test_totals_do_not_depend_on_batches(batch: list[Measurement], cut: int, data: st.DataObject) -> None:
     """Split and shuffled anyhow the totals are the same, as long as no label meets more values than its cap."""
@@ -70,6 +73,7 @@ def test_totals_do_not_depend_on_batches(batch: list[Measurement], cut: int, dat
     assert folded(shuffled[:cut], shuffled[cut:]) == folded(batch)
 
 
+@searching()
 @given(first=batches, second=batches, cap=st.integers(1, 6))
 def test_loading_goes_on_where_it_was(first: list[Measurement], second: list[Measurement], cap: int) -> None:
     """Stored rows alone carry everything on after a restart, admitted labels too (R1)."""
@@ -78,6 +82,7 @@ def test_loading_goes_on_where_it_was(first: list[Measurement], second: list[Mea
     assert stored.series() == folded(first, second, cap=cap)
 
 
+@searching()
 @given(first=batches, second=batches, cap=st.integers(1, 6))
 def test_the_changed_rows_are_all_that_changed(first: list[Measurement], second: list[Measurement], cap: int) -> None:
     """Writing only what `add` returns leaves the store with every series, absolute."""

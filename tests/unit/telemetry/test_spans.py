@@ -10,6 +10,7 @@ from exporter.domain.times import micros
 from exporter.domain.told import Span, SpanLink
 from exporter.telemetry import otlp
 from exporter.telemetry.otlp.spans import KINDS
+from tests.searching import searching
 
 AT = datetime(2026, 1, 5, 8, 0, 0, 123456, tzinfo=UTC)
 PLACE = otlp.place(b"", "odoo/jobs")
@@ -74,12 +75,14 @@ def by_opentelemetry(found: Span) -> bytes:
     return message.SerializeToString(deterministic=True)
 
 
+@searching()
 @given(found=spans)
 def test_bytes_are_those_of_opentelemetry_proto(found: Span) -> None:
     """A span put together by hand is byte for byte what opentelemetry-proto writes."""
     assert otlp.encode_span(found) == by_opentelemetry(found)
 
 
+@searching()
 @given(found=st.lists(spans, max_size=4))
 def test_encoding_again_gives_the_same_bytes(found: list[Span]) -> None:
     """What was encoded before, and what a cache holds, changes no byte (R3)."""
@@ -87,6 +90,7 @@ def test_encoding_again_gives_the_same_bytes(found: list[Span]) -> None:
     assert [otlp.encode_span(one) for one in reversed(found)] == first[::-1]
 
 
+@searching()
 @given(found=spans)
 def test_a_span_is_read_back_as_it_was(found: Span) -> None:
     """Decoding gives the span again, but for the description of a status that is no error."""
