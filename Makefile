@@ -27,7 +27,7 @@ $(STAMP): $(LOCK) pyproject.toml
 demo: $(STAMP) ## a simulated company: 30 days of history, then live at 60x; SECONDS=45 stops by itself
 	@$(BIN)/odoo-otel demo --days $(DAYS) --speed $(SPEED) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STATE),--state $(STATE)) $(if $(PORT),--port $(PORT))
 
-test: $(STAMP) ## unit, contract, acceptance, chaos and fuzz tests
+test: $(STAMP) ## unit, statistics, contract, acceptance, chaos and fuzz tests
 	@.ci/timed $(BIN)/python -m pytest -q --durations=5
 
 test-stack: $(STAMP) ## the tests on the real Odoo, Collector, Jaeger and Prometheus (installs them, 15 minutes once)
