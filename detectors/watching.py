@@ -3,9 +3,9 @@
 All of it is rebuilt from the store at a start: nothing is kept on disk, and the keys of Events make repeats harmless.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event as Flag
 
 import msgspec
@@ -13,9 +13,9 @@ import msgspec
 from detectors import claims
 from detectors.claims import About
 from detectors.decide import Change, Standing, is_judged, replay
-from detectors.outliers import Score
+from detectors.outliers import Numbers, Score
 from detectors.series import DETECTORS, Reading, Series, series
-from exporter.domain.bodies import DetectorsBeat
+from exporter.domain.bodies import DetectorsBeat, Learned
 from exporter.domain.events import Event
 from exporter.domain.runs import Run
 from exporter.store.reading import SqliteReader
@@ -33,6 +33,22 @@ class _Watch:
     def judged(self) -> bool:
         newest = self.reading.newest
         return newest is not None and is_judged(self.standing, newest[0])
+
+
+def _learned(watches: Sequence[_Watch]) -> tuple[Learned, ...]:
+    """How many numbers each detector holds for ordinary, and when the newest of them came."""
+    found: dict[str, list[Numbers]] = {}
+    for watch in watches:
+        if watch.series and len(watch.standing.learned):
+            found.setdefault(watch.series.detector, []).append(watch.standing.learned)
+    return tuple(
+        Learned(
+            detector=detector,
+            samples=sum(map(len, numbers)),
+            newest=datetime.fromtimestamp(max(float(one[-1, 0]) for one in numbers), UTC),
+        )
+        for detector, numbers in sorted(found.items())
+    )
 
 
 @dataclass(slots=True)
@@ -70,7 +86,8 @@ class Watching:
     def beat(self, seconds: float) -> DetectorsBeat:
         """How many series are looked at, and of how many enough is known to judge them."""
         ours = [watch for watch in self._watches.values() if watch.series]
-        return DetectorsBeat(series=len(ours), judged=sum(watch.judged() for watch in ours), seconds=seconds)
+        judged = sum(watch.judged() for watch in ours)
+        return DetectorsBeat(series=len(ours), judged=judged, seconds=seconds, learned=_learned(ours))
 
     def _changes(self, watch: _Watch, first_start: datetime | None) -> list[Change]:
         before = watch.reading.newest

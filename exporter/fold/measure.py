@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
-from exporter.domain.bodies import CronCounted, DetectorsBeat, KeyCounted, RecordVanished, RuleCounted, SightChanged
+from exporter.domain.bodies import (
+    CronCounted,
+    DetectorsBeat,
+    KeyCounted,
+    Learned,
+    RecordVanished,
+    RuleCounted,
+    SightChanged,
+)
 from exporter.domain.events import Event
 from exporter.domain.runs import ENDLESS, Run, Step
 from exporter.domain.times import micros
@@ -169,7 +177,16 @@ def beat(event: Event) -> tuple[Measurement, ...]:
         "odoo_detectors_series": body.series,
         "odoo_detectors_judged": body.judged,
     }
-    return tuple(Measurement(name=name, labels=(), value=value, at=event.at) for name, value in values.items())
+    own = [Measurement(name=name, labels=(), value=value, at=event.at) for name, value in values.items()]
+    return (*own, *[one for learned in body.learned for one in _learned(learned, event.at)])
+
+
+def _learned(learned: Learned, at: datetime) -> Iterator[Measurement]:
+    """What one detector has learned from."""
+    detector: Labels = (("detector", learned.detector),)
+    yield Measurement(name="odoo_detector_training_samples", labels=detector, value=learned.samples, at=at)
+    newest = micros(learned.newest)
+    yield Measurement(name="odoo_detector_last_fit_timestamp_seconds", labels=detector, value=newest, at=at)
 
 
 def _rule(rule: RuleCounted, at: datetime) -> tuple[Measurement, ...]:

@@ -112,7 +112,7 @@ def _bounds(name: str) -> tuple[str, ...]:
 
 
 def _number(instrument: Instrument, value: int) -> str:
-    return repr(value / SECOND) if instrument.in_seconds else str(value)
+    return repr(value / SECOND) if instrument.in_millionths else str(value)
 
 
 def _exemplar(instrument: Instrument, mark: Mark | None) -> str:

@@ -18,6 +18,7 @@ Values = tuple[str, ...]
 _SUFFIXES: Mapping[str, str] = {"s": "_seconds", "By": "_bytes"}
 
 DATABASE_LABEL = "odoo_database"
+PROBABILITY = "{probability}"
 _MINUTE, _HOUR, _DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 _MINUTES = (SECOND, 5 * SECOND, 10 * SECOND, 30 * SECOND, _MINUTE, 2 * _MINUTE, 5 * _MINUTE, 10 * _MINUTE, 30 * _MINUTE)
 WORK = (SECOND // 10, SECOND // 4, SECOND // 2, *_MINUTES, _HOUR)
@@ -32,7 +33,8 @@ class Instrument:
 
     Attributes:
         otlp: OTLP name, with dots and neither unit nor `_total`.
-        unit: UCUM: `s` (measurements are integer microseconds, shown as seconds), `By`, or `{thing}` (they are counts).
+        unit: UCUM: `s` (measurements are integer microseconds, shown as seconds), `{probability}` (millionths, shown as
+            a number up to 1), `By`, or `{thing}` (they are counts).
         labels: in the order in which a Measurement gives them.
         known: label -> values never folded into `#other#`; counters start all of them at zero.
         bounds: upper bounds of a histogram's buckets, in the integers of its measurements.
@@ -60,9 +62,9 @@ class Instrument:
         object.__setattr__(self, "name", self.otlp.replace(".", "_") + unit + total)
 
     @property
-    def in_seconds(self) -> bool:
-        """Whether its integers are microseconds."""
-        return self.unit == "s"
+    def in_millionths(self) -> bool:
+        """Whether its integers are microseconds, or millionths of a probability."""
+        return self.unit in {"s", PROBABILITY}
 
 
 def _counter(otlp: str, unit: str, labels: str, about: str, **known: Values) -> Instrument:
@@ -99,6 +101,8 @@ _CRONS = (
     _gauge("odoo.cron.last_run.timestamp", "s", "cron", "When the newest known run ended."),
     _gauge("odoo.cron.last_success.timestamp", "s", "cron", "When the newest successful run ended."),
     _gauge("odoo.cron.next_run.timestamp", "s", "cron", "When Odoo means to run the action next."),
+    _gauge("odoo.cron.running", "{run}", "cron", "Runs of the action that go on."),
+    _gauge("odoo.cron.longest_running_start.timestamp", "s", "cron", "When the longest run that goes on started."),
     _counter("odoo.cron.runs", "{run}", "cron result", "Finished runs of scheduled actions.", result=CRON_RESULTS),
     _counter(
         "odoo.cron.done", "{record}", "cron", "What actions that tell their progress have done, as they count it."
@@ -221,6 +225,16 @@ _SOURCES = (
 _FINDINGS = (
     _gauge("odoo.anomaly.active", "{finding}", "detector subject severity", "1 while the Finding is open, 0 after it."),
     _counter("odoo.anomalies", "{finding}", "detector severity", "Findings that were opened."),
+    _gauge(
+        "odoo.anomaly.score",
+        PROBABILITY,
+        "detector subject",
+        "1 - p of the newest example of an open, learned Finding.",
+    ),
+    _gauge(
+        "odoo.anomaly.observed", "s", "detector subject", "What the newest example of an open, learned Finding took."
+    ),
+    _gauge("odoo.anomaly.threshold", "s", "detector subject", "The end of the learned band, which that example left."),
     _info(
         "odoo.finding.info",
         "detector subject severity",
@@ -230,6 +244,10 @@ _FINDINGS = (
     _gauge("odoo.detectors.last_run.timestamp", "s", "", "When the detectors last looked at everything."),
     _gauge("odoo.detectors.series", "{series}", "", "Series the detectors looked at."),
     _gauge("odoo.detectors.judged", "{series}", "", "Series with enough history to be judged."),
+    _gauge(
+        "odoo.detector.training_samples", "{run}", "detector", "Numbers of Runs that the detector has learned from."
+    ),
+    _gauge("odoo.detector.last_fit.timestamp", "s", "detector", "When the newest Run that it has learned from ended."),
 )
 _OWN = (
     _gauge("odoo.otel.fold.lag", "{event}", "", "Stored Events that are not folded yet."),

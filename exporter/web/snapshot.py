@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from exporter.domain.times import micros
+from exporter.domain.times import SECOND, micros
 from exporter.domain.told import Labels, Measurement
 from exporter.fold.tell import decode_run
 from exporter.store.encoded import Signal
@@ -20,6 +20,11 @@ STALE_AFTER = 3  # polls that may be missed before what a Source says is called 
 _JOB_WAITS = frozenset({"pending", "enqueued", "wait_dependencies"})
 _OTHERS = "n8n/"  # Sources that are not Odoo: what they say of themselves is no word about it
 OpenRun = tuple[str, str, str, int, datetime]
+_LABELS: Mapping[str, str] = {  # of the gauges that say since when
+    "odoo_cron_longest_running_start_timestamp_seconds": "cron",
+    "odoo_job_oldest_pending_timestamp_seconds": "channel",
+    "odoo_job_longest_running_start_timestamp_seconds": "channel",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,9 @@ class Snapshot:
             described = {"name": run.title, "since": said["since"], "trace_id": row.trace_id.hex()}
             identity = {"detector": said["detector"], "subject": run.workflow, "severity": said["severity"]}
             yield _info("odoo_finding_info", {**identity, **described, "sentence": said["sentence"]}, at)
+            learned = {"detector": said["detector"], "subject": run.workflow}
+            for name, value in _learned(dict(run.attributes)):
+                yield _gauge(name, learned, value, at)
 
     def _lag(self, tenant: str, at: datetime) -> Iterator[Measurement]:
         waiting, oldest = self.reader.lag(tenant, FOLD)
@@ -126,6 +134,16 @@ class Snapshot:
             found.append(_gauge("odoo_otel_log_lines_total", {"outcome": outcome}, number, at))
         found += [_gauge(name, {}, value, at) for name, value in self.kept().items()]
         yield from Totals().add(found)
+
+
+def _learned(said: Mapping[str, str | float | int | bool]) -> Iterator[tuple[str, int]]:
+    """What a learned Finding says in numbers, in millionths; declared limits have neither p nor band."""
+    p, observed, high = (said.get(f"{_FINDING}{name}") for name in ("p", "observed", "high"))
+    if p is not None:
+        yield "odoo_anomaly_score", round((1 - float(p)) * SECOND)
+        if observed is not None and high is not None:
+            yield "odoo_anomaly_observed_seconds", round(float(observed) * SECOND)
+            yield "odoo_anomaly_threshold_seconds", round(float(high) * SECOND)
 
 
 def _gauge(name: str, labels: Mapping[str, str], value: int, at: datetime) -> Measurement:
@@ -158,12 +176,13 @@ def _open(rows: Sequence[OpenRun], decisions: frozenset[str], at: datetime) -> I
         for name in _ages(kind, state, waits=waits):
             oldest[name, workflow] = min(since, oldest.get((name, workflow), since))
     for (name, workflow), since in oldest.items():
-        label = "channel" if name.startswith("odoo_job") else "workflow"
-        yield _gauge(name, {label: workflow}, micros(since), at)
+        yield _gauge(name, {_LABELS.get(name, "workflow"): workflow}, micros(since), at)
 
 
 def _counted(kind: str, workflow: str, state: str, *, waits: bool) -> Iterator[tuple[str, dict[str, str]]]:
-    if kind == "job":
+    if kind == "cron":
+        yield "odoo_cron_running", {"cron": workflow}
+    elif kind == "job":
         yield "odoo_jobs", {"channel": workflow, "state": state}
     elif kind == "record":
         yield "odoo_workflow_active", {"workflow": workflow, "state": state}
@@ -174,7 +193,9 @@ def _counted(kind: str, workflow: str, state: str, *, waits: bool) -> Iterator[t
 
 
 def _ages(kind: str, state: str, *, waits: bool) -> Iterator[str]:
-    if kind == "job":
+    if kind == "cron":
+        yield "odoo_cron_longest_running_start_timestamp_seconds"
+    elif kind == "job":
         yield (
             "odoo_job_oldest_pending_timestamp_seconds"
             if state in _JOB_WAITS

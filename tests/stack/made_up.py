@@ -399,7 +399,7 @@ class Company:
         return Series(name=fact.name, labels=labels, state=encode_state(self._state(fact, ticks)))
 
     def _state(self, fact: Fact, ticks: int) -> State:
-        now, unit = int(time() * SECOND), SECOND if fact.instrument.in_seconds else 1
+        now, unit = int(time() * SECOND), SECOND if fact.instrument.in_millionths else 1
         match fact.value:
             case Still(value) if fact.instrument.kind == "counter":
                 return CounterState(value=value)

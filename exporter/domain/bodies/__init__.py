@@ -19,7 +19,7 @@ from exporter.domain.bodies.odoo import (
     SightChanged,
     Twin,
 )
-from exporter.domain.bodies.own import DetectorsBeat, FindingClosed, FindingSeen, SourceRead
+from exporter.domain.bodies.own import DetectorsBeat, FindingClosed, FindingSeen, Learned, SourceRead
 
 Body = (
     CronCounted
@@ -59,6 +59,7 @@ __all__ = [
     "FindingSeen",
     "JobChanged",
     "KeyCounted",
+    "Learned",
     "LogWritten",
     "MailChanged",
     "MessagePosted",

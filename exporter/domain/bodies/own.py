@@ -53,9 +53,19 @@ class FindingClosed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What one detector has learned from: so many numbers of Runs, the newest of which ended at `newest`."""
+
+    detector: str
+    samples: int
+    newest: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorsBeat:
     """The detectors ran: how many series they looked at, how many of them they could judge, and how long it took."""
 
     series: int
     judged: int
     seconds: float
+    learned: tuple[Learned, ...] = ()

@@ -76,7 +76,7 @@ def _histogram(
 
 
 def _set(point: metrics_pb2.NumberDataPoint | metrics_pb2.Exemplar, instrument: Instrument, value: int) -> None:
-    if instrument.in_seconds:
+    if instrument.in_millionths:
         point.as_double = value / SECOND
     else:
         point.as_int = value

@@ -154,6 +154,16 @@ def test_every_minute_has_its_heartbeat(lab: Lab) -> None:
     assert (beats[0].body.series, beats[0].body.judged) == (1, 1)
 
 
+def test_the_heartbeat_says_what_was_learned_from(lab: Lab) -> None:
+    """How many numbers each detector has, and when the newest ended: one that learns no more shows (feature 69)."""
+    detecting = lab.detecting()
+    detecting.round()
+    (beat,) = [one.body for one in lab.intake.events.values() if isinstance(one.body, DetectorsBeat)]
+
+    assert [(one.detector, one.samples) for one in beat.learned] == [("outlier.duration", len(ordinary()))]
+    assert beat.learned[0].newest == max(number.at for number in numbers(ordinary(), live=False))
+
+
 def test_an_exporter_that_is_away_is_waited_for(lab: Lab) -> None:
     """Nothing is lost, and the pauses grow."""
     lab.place.add(numbers([12.0], start=100))

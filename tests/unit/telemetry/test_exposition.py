@@ -46,7 +46,7 @@ def series(found: Iterable[Measurement]) -> list[Series]:
 def expected(tenant: Labels, rows: Iterable[Series]) -> Iterator[tuple[str, Labels, float]]:
     """What must be read: sample name, labels, value."""
     for found, labels, state in points(rows):
-        scale = SECOND if found.in_seconds else 1
+        scale = SECOND if found.in_millionths else 1
         shown = tenant + labels
         match state:
             case HistogramState():
@@ -109,7 +109,7 @@ def test_openmetrics_carries_every_exemplar(batch: list[Measurement]) -> None:
     wanted = set()
     for found, _, state in points(rows):
         marks = state.exemplars if isinstance(state, HistogramState) else [getattr(state, "exemplar", None)]
-        scale = SECOND if found.in_seconds else 1
+        scale = SECOND if found.in_millionths else 1
         wanted |= {(trace, span, value / scale, at / SECOND) for at, trace, span, value in filter(None, marks)}
     samples = parsed(exposition.openmetrics([(SHOP, rows)]), openmetrics=True)
     exemplars = [sample.exemplar for sample in samples if sample.exemplar]

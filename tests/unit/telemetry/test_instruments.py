@@ -16,6 +16,7 @@ def test_names_follow_prometheus(found: Instrument) -> None:
     assert re.fullmatch(r"odoo(_[a-z][a-z0-9]*)+", found.name)
     assert found.name.endswith("_total") == (found.kind == "counter")
     assert ("_seconds" in found.name) == (found.unit == "s")
+    assert found.unit != "1"  # the Collector would append _ratio
     assert not RESERVED & set(found.labels)
     assert not re.search(r"_(count|sum|bucket|created)$", found.name)
 

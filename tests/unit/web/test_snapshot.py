@@ -7,7 +7,9 @@ from datetime import datetime
 import pytest
 
 from exporter.clock import StepClock
+from exporter.domain.runs import Run
 from exporter.domain.told import Measurement
+from exporter.loops.batching import run_row
 from exporter.store.encoded import Signal
 from exporter.store.protocols import PollReport, RunRow, TotalRow
 from exporter.telemetry.instruments import INSTRUMENTS
@@ -27,6 +29,7 @@ class Kept:
 
     reported: dict[str, list[Reported]] = field(default_factory=dict)
     opened: list[OpenRun] = field(default_factory=list)
+    findings: list[RunRow] = field(default_factory=list)
     totalled: list[TotalRow] = field(default_factory=list)
     waiting: list[tuple[Signal, int, datetime | None]] = field(default_factory=list)
     left: dict[tuple[Signal, str], int] = field(default_factory=dict)
@@ -40,9 +43,9 @@ class Kept:
         """See Reader."""
         return self.opened if tenant == ACME else []
 
-    def open_findings(self, _tenant: str) -> list[RunRow]:
+    def open_findings(self, tenant: str) -> list[RunRow]:
         """See Reader."""
-        return []
+        return self.findings if tenant == ACME else []
 
     def totals(self, tenant: str) -> list[TotalRow]:
         """See Reader."""
@@ -153,6 +156,48 @@ def test_every_metric_can_be_read_in_both_formats() -> None:
     assert value(found, "odoo_otel_build_info", version="0.1.0") == 1
     assert value(found, "odoo_source_refused_rows_total", odoo_database=ACME) == 2
     assert {dict(labels).get("odoo_database") for _, labels in found} == {ACME, "beta", None}
+
+
+def test_actions_that_run_are_gauges() -> None:
+    """How many runs of an action go on, and since when the longest: what design 6 calls an open-run gauge."""
+    found = page(Kept(opened=[("cron", "base.autovacuum", "running", 1, at(-5))]))
+    assert value(found, "odoo_cron_running", cron="base.autovacuum") == 1
+    assert (
+        value(found, "odoo_cron_longest_running_start_timestamp_seconds", cron="base.autovacuum") == at(-5).timestamp()
+    )
+    assert value(page(Kept()), "odoo_cron_running") is None
+
+
+def test_an_open_finding_says_its_numbers() -> None:
+    """Score, what was observed and the end of the band of a learned one; of a declared one its sentence alone (112)."""
+    about = {"odoo.finding.severity": "warning", "odoo.finding.sentence": "It is.", "odoo.finding.since": "2026-11-22"}
+    learned = {"odoo.finding.detector": "outlier.duration", "odoo.finding.p": 0.002}
+    band = {"odoo.finding.observed": 12.5, "odoo.finding.low": 2.0, "odoo.finding.high": 4.0}
+    found = page(
+        Kept(findings=[finding(about | learned | band), finding(about | {"odoo.finding.detector": "result.failing"})])
+    )
+    assert value(found, "odoo_finding_info", detector="outlier.duration") == 1
+    assert value(found, "odoo_finding_info", detector="result.failing") == 1
+    assert value(found, "odoo_anomaly_score", detector="outlier.duration", subject="lab.action") == 0.998
+    assert value(found, "odoo_anomaly_observed_seconds") == 12.5
+    assert value(found, "odoo_anomaly_threshold_seconds") == 4.0
+
+
+def finding(attributes: Mapping[str, str | float]) -> RunRow:
+    """A stored Finding that is open."""
+    run = Run(
+        kind="finding",
+        workflow="lab.action",
+        subject="finding/x/lab.action",
+        model="ir.cron",
+        record_id="42",
+        key="x",
+        trace_key="x",
+        title="LAB action",
+        started_at=T0,
+        attributes=tuple(attributes.items()),
+    )
+    return run_row(run, bytes(16))
 
 
 def test_what_the_fold_counted_is_shown_as_it_is_stored() -> None:
