@@ -53,6 +53,9 @@ CREATE TABLE timers(
   tenant TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL, due INTEGER NOT NULL, source TEXT NOT NULL,
   UNIQUE(tenant, subject, name)) STRICT;
 CREATE INDEX timers_due ON timers(tenant, source, due);
+CREATE TABLE tombstones(
+  tenant TEXT NOT NULL, subject TEXT NOT NULL, run TEXT NOT NULL, until INTEGER NOT NULL, state BLOB NOT NULL,
+  UNIQUE(tenant, subject, run)) STRICT;
 CREATE TABLE totals(
   tenant TEXT NOT NULL, name TEXT NOT NULL, labels TEXT NOT NULL, state BLOB NOT NULL,
   UNIQUE(tenant, name, labels)) STRICT;
@@ -70,10 +73,7 @@ CREATE INDEX outbox_order ON outbox(signal, id);
 -- outcome: put | accepted | rejected | pruned; what waits is put less the others.
 CREATE TABLE sent(
   signal TEXT NOT NULL, outcome TEXT NOT NULL, rows INTEGER NOT NULL, UNIQUE(signal, outcome)) STRICT;
--- seq: the offset of the Commit that owed it last; only a poll that began later pays it.
-CREATE TABLE owed(
-  tenant TEXT NOT NULL, source TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL,
-  UNIQUE(tenant, source, key)) STRICT;
+CREATE TABLE owed(tenant TEXT NOT NULL, source TEXT NOT NULL, key TEXT NOT NULL, UNIQUE(tenant, source, key)) STRICT;
 CREATE TABLE quarantine(
   id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, origin TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL,
   head TEXT NOT NULL, body BLOB) STRICT;
@@ -83,13 +83,18 @@ CREATE TABLE counters(
 """
 
 # touched: the offset of the Commit that wrote the Subject last; what nothing can come to any more is forgotten.
+# owed.seq: the offset of the Commit that owed it last; only a poll that began later pays it. tombstones: nothing ever
+# wrote one, a closed Subject is its own (docs/decisions/0004).
 SECOND = """
 ALTER TABLE subjects ADD COLUMN touched INTEGER NOT NULL DEFAULT 0;
 UPDATE subjects SET touched = (SELECT coalesce(max(seq), 0) FROM events);
 CREATE INDEX links_subject ON links(tenant, subject);
+ALTER TABLE owed ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+DROP TABLE tombstones;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)  # the step at i takes a file of version i to i + 1; steps only add
+# The step at i takes a file of version i to i + 1; once files of that version are out, it stays as it is.
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
 
 
 def version(connection: apsw.Connection) -> int:

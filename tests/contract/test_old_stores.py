@@ -5,6 +5,7 @@ import lzma
 from datetime import timedelta
 from pathlib import Path
 
+import apsw
 import pytest
 
 from exporter.clock import StepClock
@@ -43,13 +44,56 @@ def test_an_old_store_says_what_it_said(frozen: tuple[Path, Path]) -> None:
     assert [one.sentence for one in copying.verify(path) if not one.ok] == []
 
 
+Columns = dict[str, str]
+
+
+def columns(path: Path) -> Columns:
+    """The columns of every table in which something stands, but for that with the number of the schema."""
+    with apsw.Connection(str(path)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name != 'meta'").fetchall()
+        filled = [name for (name,) in tables if connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchall()]  # noqa: S608
+        names = {one: connection.execute(f"PRAGMA table_info({one})").fetchall() for one in filled}
+    connection.close()
+    return {one: ", ".join(str(row[1]) for row in found) for one, found in names.items()}
+
+
+def rows(path: Path, of: Columns) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of these columns, in an order that does not depend on where it stands."""
+    with apsw.Connection(str(path)) as connection:
+        found = {one: connection.execute(f"SELECT {names} FROM {one}").fetchall() for one, names in of.items()}  # noqa: S608
+    connection.close()
+    return {one: sorted(values, key=repr) for one, values in found.items()}
+
+
+def test_the_migration_loses_nothing(frozen: tuple[Path, Path]) -> None:
+    """Every row of every table, what is owed and parked included, has the values that it had (promise R22)."""
+    path, _ = frozen
+    of = columns(path)
+    before = rows(path, of)
+    open_store(path).close()
+    assert len(before["events"]) > 1_000
+    assert rows(path, of) == before
+
+
+def test_what_the_first_schema_owed_is_paid(tmp_path: Path) -> None:
+    """A read that was owed under schema 1 is owed still, and the next poll pays it."""
+    path = tmp_path / "store.db"
+    path.write_bytes(lzma.decompress((STORES / "schema-1.sqlite.xz").read_bytes()))
+    store = open_store(path)
+    (owed,) = store.owed(NAME)
+    assert (owed.source, owed.key) == ("odoo/approvals", "purchase.order,17")
+    store.append(NAME, [], paid=[owed])
+    assert store.owed(NAME) == []
+    store.close()
+
+
 def test_an_old_store_goes_on(frozen: tuple[Path, Path]) -> None:
     """Every stored body and every saved state is understood: polls and fold go on for hours, nothing is set aside."""
     path, _ = frozen
+    store = open_store(path)
     reader = open_reader(path)
     before = reader.counts()
     reader.close()
-    store = open_store(path)
     clock = StepClock(LIVE + timedelta(hours=9))
     tenant = recall(store, NAME)
     assert tenant is not None
