@@ -3,9 +3,8 @@
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from importlib.metadata import version
 from socket import gethostname
 from threading import Event as Flag
@@ -13,7 +12,8 @@ from time import monotonic
 
 from exporter import logs
 from exporter.clock import SystemClock
-from exporter.config import STORE_FILE, Config, Secret
+from exporter.config import STORE_FILE, Config
+from exporter.config.derived import by_any_name, retention, secrets
 from exporter.databases import Watched, watch
 from exporter.errors import StoreBroken, StoreError
 from exporter.fleet import Fleet
@@ -95,7 +95,7 @@ class Service:
             now=self.fleet.now,
             appended=self.fleet.folding.wake,
             served=served(config.databases),
-            tenants=_by_any_name(config),
+            tenants=by_any_name(config),
             tls=self.guard.context,
         )
         now = self._clock.now
@@ -140,8 +140,8 @@ class Service:
             return
         config = change.config
         logs.again(config.log_level, {*secrets(self._config), *secrets(config)})  # what still goes on has the old ones
-        self.intake.serve(change.hooks, _by_any_name(config))
-        self._keeping.options = replace(self._keeping.options, retention=_retention(config))
+        self.intake.serve(change.hooks, by_any_name(config))
+        self._keeping.options = replace(self._keeping.options, retention=retention(config))
         self.fleet.change([watch(one, config.label_cap) for one in change.fresh], change.gone)
         self._config = config
 
@@ -261,7 +261,7 @@ class Service:
             now=lambda: dict.fromkeys(self.reader.tenants(), self._clock.now()) | self.fleet.now(),
             clock=self._clock,
             options=HousekeepingOptions(
-                retention=_retention(config),
+                retention=retention(config),
                 budget=config.store_budget_mib * MIB,
                 watermark=config.free_space_mib * MIB,
             ),
@@ -275,24 +275,6 @@ class Service:
         lanes = {(lane.signal, reason): n for lane in self.sending.state() for reason, n in lane.errors.items()}
         metrics = dict(self._reports.errors) if self._reports else {}  # at once: a thread of its own counts there
         return lanes | {("metrics", reason): n for reason, n in metrics.items()}
-
-
-def _by_any_name(config: Config) -> dict[str, str]:
-    """Odoo's name of a database, or ours -> tenant."""
-    return {of: one.name for one in config.databases for of in (one.database, one.name)}
-
-
-def _retention(config: Config) -> timedelta:
-    return timedelta(days=max(config.retention_days, *(one.history_days for one in config.databases), 0))
-
-
-def secrets(config: Config) -> Iterator[Secret]:
-    """Everything that may stand in no log."""
-    for one in config.databases:
-        yield one.api_key
-        yield from (secret for hook in one.hooks for secret in hook.secrets)
-        if one.n8n:
-            yield one.n8n.api_key
 
 
 def run(config: Config, read: Callable[[], Config]) -> int:
