@@ -6,7 +6,7 @@ import pytest
 
 from exporter.domain.contract import EVENTS, LOG_EVENTS
 from exporter.fold.advance import KINDS
-from exporter.fold.speaking import VOICES
+from exporter.fold.voices import VOICES
 
 SYSTEMS = {"odoo", "n8n", "webhook", "finding", "detectors", "source"}
 SEEN = {"changed", "counted", "decided", "doubled", "ended", "finished", "judged", "posted", "received", "requested"}
