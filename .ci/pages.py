@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that are generated from code: `python .ci/pages.py`; with --check say which would change."""
+"""Write what is generated from code, pages of docs/ and tables of README.md; with --check say what would change."""
 
 import dataclasses
 import re
@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
+
+from readme import readme  # noqa: E402
 
 from exporter.config import Action, Config, Cost, Database, Expected, Hook, N8n, UniqueKey  # noqa: E402 the checkout comes first on the path
 from exporter.config.kinds import setting_of  # noqa: E402
@@ -173,9 +175,10 @@ def events() -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
-    "configuration.md": configuration,
-    "events.md": events,
-    "metrics.md": metrics_docs,
+    "README.md": readme,
+    "docs/configuration.md": configuration,
+    "docs/events.md": events,
+    "docs/metrics.md": metrics_docs,
 }
 
 
@@ -184,15 +187,15 @@ def main(arguments: Sequence[str]) -> int:
     drifted = {name: page() for name, page in PAGES.items() if _there(name) != page()}
     for name, text in drifted.items():
         if "--check" in arguments:
-            print(f"docs/{name} is not what the code says: make docs")
+            print(f"{name} is not what the code says: make docs")
         else:
-            (ROOT / "docs" / name).write_text(text, encoding="utf-8")
-            print(f"wrote docs/{name}")
+            (ROOT / name).write_text(text, encoding="utf-8")
+            print(f"wrote {name}")
     return int("--check" in arguments and bool(drifted))
 
 
 def _there(name: str) -> str:
-    path = ROOT / "docs" / name
+    path = ROOT / name
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 

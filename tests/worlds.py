@@ -10,7 +10,7 @@ from msgspec import structs
 
 from exporter.domain import bodies as b
 from exporter.domain.bodies import Body
-from exporter.domain.contract import LOG_EVENTS
+from exporter.domain.contract import FINDINGS, LOG_EVENTS
 from exporter.domain.events import Event
 from exporter.domain.runs import Run, Timer
 from exporter.domain.tenants import Tenant
@@ -385,6 +385,9 @@ class World:
             for key, mine in groups.items():
                 batch.fold(key, mine)
             for key, claimed in batch.claims().items():
+                assert {str(getattr(one.body, "detector", "")) for one in claimed} <= FINDINGS.keys(), (
+                    "not in the contract"
+                )
                 batch.fold(key, claimed)
         batch.correct(self.rows.get, self._near)
         self.linked |= self.links.made

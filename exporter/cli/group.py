@@ -69,4 +69,8 @@ def fail(*sentences: str, code: int = 1) -> NoReturn:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Odoo's scheduled actions, queue jobs and approvals as OpenTelemetry traces, metrics and logs."""
+    """What happens in and around Odoo as OpenTelemetry traces, metrics and logs.
+
+    Scheduled actions, queue jobs, approvals, webhooks, automation rules, mail and n8n: `check` says what can be seen,
+    `run` tells it, `demo` shows it without an Odoo.
+    """

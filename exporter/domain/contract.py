@@ -1,8 +1,8 @@
-"""The contract of event names: what is seen, and what is told, as two tables from which docs/events.md is generated."""
+"""The contract of names: what is seen, what is told and what is found, as tables from which the pages are generated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from exporter.domain import bodies as b
 
@@ -211,4 +211,39 @@ LOG_EVENTS: Mapping[str, str] = {
     "odoo.run.corrected": "A fact came after its Run was told, and would have changed it.",
     "finding.opened": "Something is out of line: a sentence says what.",
     "finding.closed": "It is no more, and why.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingType:
+    """One line of what may be found: what it says, and whether that was declared or learned."""
+
+    says: str
+    basis: Literal["declared", "learned"] = "declared"
+
+
+# What the fold and the shipped detectors find, by the name of the detector.
+FINDINGS: Mapping[str, FindingType] = {
+    "schedule.late": FindingType(says="an action did not begin within its grace behind Odoo's own `nextcall`"),
+    "schedule.missed": FindingType(says="it still has not begun, after its interval or an hour"),
+    "limit.stuck": FindingType(says="a run takes longer than an hour"),
+    "result.failing": FindingType(says="the newest run went wrong, or so many in a row as are declared"),
+    "scheduler.silent": FindingType(says="many actions are due and none begins: one Finding, not thirty"),
+    "send.lost": FindingType(says="a webhook that an automation rule had to send did not come"),
+    "send.unexecuted": FindingType(says="it came, or Odoo addressed it to n8n, and n8n ran nothing for it"),
+    "send.rolled_back": FindingType(says="one came for a change that is not in Odoo"),
+    "integration.slow": FindingType(
+        says="a webhook came, or an execution of n8n took, longer than is tolerated (`latency_tolerance`)"
+    ),
+    "expectation.absent": FindingType(
+        says="what has to follow something (`expect`) did not in its time: charged and not confirmed"
+    ),
+    "record.duplicate": FindingType(
+        says="two records share a key that is declared unique (`unique`): both and the key are named"
+    ),
+    "outlier.duration": FindingType(
+        says="a run took far longer than it ever did: PyOD's HBOS, conformal p-values, a minimum effect",
+        basis="learned",
+    ),
+    "outlier.delay": FindingType(says="it waited far longer than it ever did, by the same means", basis="learned"),
 }

@@ -4,33 +4,48 @@ import importlib.util
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from exporter.telemetry.instruments import INSTRUMENTS
+
 ROOT = Path(__file__).parents[2]
+GENERATED = ["README.md", "docs/configuration.md", "docs/events.md", "docs/metrics.md"]
 HAND_WRITTEN = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
 
 
-def generated() -> Mapping[str, Callable[[], str]]:
-    """The table of pages of .ci/pages.py."""
-    spec = importlib.util.spec_from_file_location("pages", ROOT / ".ci/pages.py")
+def script(name: str) -> Any:
+    """A module of .ci/; Any, because nobody knows its names but itself."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: Mapping[str, Callable[[], str]] = module.PAGES
+    return module
+
+
+def generated() -> Mapping[str, Callable[[], str]]:
+    """The table of pages of .ci/pages.py."""
+    found: Mapping[str, Callable[[], str]] = script("pages").PAGES
     return found
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "events.md", "metrics.md"])
+@pytest.mark.parametrize("name", GENERATED)
 def test_the_page_is_what_the_code_says(name: str) -> None:
-    """A setting, an event or an instrument that changes shows in its page; `make docs` writes it."""
-    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == generated()[name]()
+    """A setting, an event, an instrument, a voice or a finding that changes shows; `make docs` writes it."""
+    assert (ROOT / name).read_text(encoding="utf-8") == generated()[name]()
 
 
 def test_every_generated_page_is_compared() -> None:
     """No page is generated that this file does not compare."""
-    assert sorted(generated()) == ["configuration.md", "events.md", "metrics.md"]
+    assert sorted(generated()) == sorted(GENERATED)
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_every_metric_has_its_row_in_the_readme(name: str) -> None:
+    """An instrument of a new kind is refused until the README's table says what it is for."""
+    assert len([*script("readme").families_of(name)]) == 1
 
 
 @pytest.mark.parametrize("page", HAND_WRITTEN, ids=lambda page: page.name)

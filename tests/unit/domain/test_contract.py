@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-from exporter.domain.contract import EVENTS, LOG_EVENTS
+from detectors.series import DETECTORS
+from exporter.domain.contract import EVENTS, FINDINGS, LOG_EVENTS
+from exporter.fold import doubles, expectation_runs, integrations, limits, send_runs
 from exporter.fold.advance import KINDS
 from exporter.fold.voices import VOICES
 
@@ -45,3 +47,11 @@ def test_the_things_that_are_told_are_those_there_are() -> None:
     """No log event is named after a kind of Run that does not exist."""
     things = {name.split(".")[1] for name in LOG_EVENTS if name.endswith((".failed", ".started"))}
     assert things <= KINDS.keys() & VOICES.keys()
+
+
+def test_what_is_found_is_in_the_contract() -> None:
+    """Every detector of the fold and of the shipped ones has its line, and no line is without one (feature 59)."""
+    single = {doubles.DETECTOR, expectation_runs.DETECTOR, integrations.DETECTOR}
+    declared = {*limits.SEVERITIES, *send_runs.DETECTORS.values(), *single}
+    assert {name for name, kind in FINDINGS.items() if kind.basis == "declared"} == declared
+    assert {name for name, kind in FINDINGS.items() if kind.basis == "learned"} == set(DETECTORS.values())
