@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
 
@@ -149,6 +151,8 @@ def type_name(annotation: object) -> str:
     if typing.get_origin(annotation) is tuple:
         inside = typing.get_args(annotation)
         return f"list of {type_name(inside[0])}" if inside[-1] is Ellipsis else " and ".join(map(type_name, inside))
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return ", ".join(annotation.__struct_fields__)
     if dataclasses.is_dataclass(annotation):
         return ", ".join(field.name for field in dataclasses.fields(annotation))
     names: Mapping[object, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}

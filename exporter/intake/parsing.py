@@ -1,12 +1,12 @@
 """From the body of `POST /v1/events` to Events: what cannot be stored and folded is refused, with one sentence.
 
-Nesting needs no limit of its own: unknown fields are refused, and no known one takes more than a list of text.
+Nesting needs no limit of its own: unknown fields are refused, and no known one takes more than a list of plain things.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -87,13 +87,26 @@ def _body(sent: Sent, place: str) -> Body:
         known = {of.name: getattr(body, of.name) for of in fields(body)}
         if unknown := sorted(_keys(bytes(sent.body)).keys() - known):
             raise ValueError(f"it has no field {unknown[0]}")  # noqa: TRY301 - told like every other fault
-        if any(isinstance(value, int) and not -_WHOLE <= value < _WHOLE for value in known.values()):
-            raise ValueError("a whole number has at most 64 bits")  # noqa: TRY301
         encode_body(body)
     except (ValueError, OverflowError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise Refused(400, "wrong_body", plain(f"{place}: {error}.")) from error
-    times = {name: _utc(value, f"{place}.{name}") for name, value in known.items() if isinstance(value, datetime)}
-    return replace(body, **times) if times else body  # type: ignore[arg-type] # the fields are those of its class
+    return replace(body, **{name: _sound(value, f"{place}.{name}") for name, value in known.items()})
+
+
+def _sound(value: Any, place: str) -> Any:  # noqa: ANN401 - any value of a body, of the type it came with
+    """The value with its times in UTC; whole numbers are those that SQLite and OTLP take."""
+    match value:
+        case datetime():
+            return _utc(value, place)
+        case tuple():
+            return tuple(_sound(one, f"{place}[{number}]") for number, one in enumerate(value))
+        case msgspec.Struct():
+            parts = {name: _sound(getattr(value, name), f"{place}.{name}") for name in value.__struct_fields__}
+            return msgspec.structs.replace(value, **parts)
+        case int() if not -_WHOLE <= value < _WHOLE:
+            raise Refused(400, "wrong_body", f"{place}: a whole number has at most 64 bits.")
+        case _:
+            return value
 
 
 def _utc(at: datetime, place: str) -> datetime:

@@ -11,7 +11,7 @@ from detectors import outliers
 from detectors.backtest import findings
 from detectors.reporting import Intake
 from detectors.series import DETECTORS, FLOORS, Number, series
-from exporter.domain.bodies import DetectorsBeat
+from exporter.domain.bodies import DetectorsBeat, Learned
 from exporter.domain.contract import EVENTS
 from exporter.domain.times import from_micros
 from exporter.errors import Refused, SourceDown
@@ -45,7 +45,8 @@ def test_what_is_posted_is_what_the_intake_takes(tmp_path: Path) -> None:
 
     (tmp_path / "token").write_text("secret\n")
     with intake_server("secret") as server:
-        event = beat(DetectorsBeat(series=2, judged=1, seconds=0.5), T0)
+        learned = (Learned(detector="outlier.delay", samples=40, newest=T0),)
+        event = beat(DetectorsBeat(series=2, judged=1, seconds=0.5, learned=learned), T0)
         intake = Intake(url=server.url, token_file=tmp_path / "token")
         counts = [intake.post(ACME, [event]) for _ in range(2)]
 
@@ -56,7 +57,12 @@ def test_what_is_posted_is_what_the_intake_takes(tmp_path: Path) -> None:
             "key": "judged/2026-03-02T08:00",
             "name": "detectors.series.judged",
             "at": "2026-03-02T08:00:00Z",
-            "body": {"series": 2, "judged": 1, "seconds": 0.5},
+            "body": {
+                "series": 2,
+                "judged": 1,
+                "seconds": 0.5,
+                "learned": [{"detector": "outlier.delay", "samples": 40, "newest": "2026-03-02T08:00:00Z"}],
+            },
         }
     ]
 

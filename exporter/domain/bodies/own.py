@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRead:
@@ -52,8 +54,7 @@ class FindingClosed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class Learned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one detector has learned from: so many numbers of Runs, the newest of which ended at `newest`."""
 
     detector: str

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.domain.bodies import DetectorsBeat, FindingClosed, FindingSeen
+from exporter.domain.bodies import DetectorsBeat, FindingClosed, FindingSeen, Learned
 from exporter.domain.events import Event
 from exporter.errors import Refused
 from exporter.intake.parsing import MOST, parse
@@ -32,6 +32,12 @@ ONE: Mapping[str, Any] = {
 }
 CLOSED = {**ONE, "name": "finding.closed", "body": {"detector": "d", "subject": "s", "reason": "3 normal runs"}}
 BEAT = {**ONE, "name": "detectors.series.judged", "body": {"series": 3, "judged": 2, "seconds": 0.5}}
+
+
+def learned(newest: str = "2026-03-01T13:00:00+01:00", **about: object) -> dict[str, object]:
+    """The body of a heartbeat with what one detector learned from."""
+    of = {"detector": "outlier.delay", "samples": 40, "newest": newest, **about}
+    return {"series": 3, "judged": 2, "seconds": 0.5, "learned": [of]}
 
 
 def read(*posted: object) -> list[tuple[str, Event]]:
@@ -59,6 +65,14 @@ def test_an_event_arrives_as_it_was_meant() -> None:
     assert beat.body == DetectorsBeat(series=3, judged=2, seconds=0.5)
 
 
+def test_times_within_a_body_are_utc_too() -> None:
+    """What stands in a list of the body is held to what stands in the body."""
+    ((_, beat),) = read({**BEAT, "body": learned()})
+    assert isinstance(beat.body, DetectorsBeat)
+    assert beat.body.learned == (Learned(detector="outlier.delay", samples=40, newest=NOW),)
+    assert beat.body.learned[0].newest.tzinfo is UTC
+
+
 def test_nothing_is_something() -> None:
     """An empty list is accepted: nothing to append."""
     assert read() == []
@@ -78,6 +92,12 @@ WRONG = {
     "unknown_field": ({**ONE, "body": {**SEEN, "remarks": []}}, "$[0].body: it has no field remarks"),
     "deep_body": ({**ONE, "body": {**SEEN, "sentence": [[[]]]}}, "Expected `str`, got `array`"),
     "too_long_number": ({**BEAT, "body": {"series": 2**63, "judged": 0, "seconds": 1}}, "at most 64 bits"),
+    "naive_time": (
+        {**BEAT, "body": learned("2026-03-01T12:00:00")},
+        "$[0].body.learned[0].newest: end the time with Z",
+    ),
+    "too_many_samples": ({**BEAT, "body": learned(samples=2**63)}, "$[0].body.learned[0].samples: a whole number"),
+    "unknown_inside": ({**BEAT, "body": learned(more=1)}, "unknown field `more`"),
     "not_an_event": ({**ONE, "source": "odoo/jobs"}, "unknown field `source`"),
     "no_key": ({**ONE, "key": ""}, "length >= 1"),
     "key_of_two_lines": ({**ONE, "key": "a\n"}, "regex"),
@@ -87,6 +107,7 @@ REASONS = {
     "any_source": "wrong_source",
     "naive_inside": "naive_time",
     "no_such_time": "naive_time",
+    **dict.fromkeys(("too_many_samples", "unknown_inside"), "wrong_body"),
     **dict.fromkeys(("missing_field", "another_body", "unknown_field", "deep_body", "too_long_number"), "wrong_body"),
     **dict.fromkeys(("no_key", "key_of_two_lines", "no_object"), "not_an_event"),
 }
