@@ -108,6 +108,7 @@ REASONS = {
     "naive_inside": "naive_time",
     "no_such_time": "naive_time",
     **dict.fromkeys(("too_many_samples", "unknown_inside"), "wrong_body"),
+    "naive_inside": "naive_time",
     **dict.fromkeys(("missing_field", "another_body", "unknown_field", "deep_body", "too_long_number"), "wrong_body"),
     **dict.fromkeys(("no_key", "key_of_two_lines", "no_object"), "not_an_event"),
 }
