@@ -92,7 +92,7 @@ WRONG = {
     "unknown_field": ({**ONE, "body": {**SEEN, "remarks": []}}, "$[0].body: it has no field remarks"),
     "deep_body": ({**ONE, "body": {**SEEN, "sentence": [[[]]]}}, "Expected `str`, got `array`"),
     "too_long_number": ({**BEAT, "body": {"series": 2**63, "judged": 0, "seconds": 1}}, "at most 64 bits"),
-    "naive_inside": (
+    "naive_in_a_list": (
         {**BEAT, "body": learned("2026-03-01T12:00:00")},
         "$[0].body.learned[0].newest: end the time with Z",
     ),
@@ -105,7 +105,7 @@ WRONG = {
 }
 REASONS = {
     "any_source": "wrong_source",
-    "naive_inside": "naive_time",
+    **dict.fromkeys(("naive_inside", "naive_in_a_list"), "naive_time"),
     "no_such_time": "naive_time",
     **dict.fromkeys(("too_many_samples", "unknown_inside"), "wrong_body"),
     **dict.fromkeys(("missing_field", "another_body", "unknown_field", "deep_body", "too_long_number"), "wrong_body"),
