@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes import odoo_live as live
+from tests.fakes.collector import FakeCollector
+from tests.fakes.odoo_http import KEY
+from tests.fakes.odoo_live import LiveServer, live_lab
+
 ROOT = Path(__file__).parents[2]
 MARK = "<!-- run by tests/acceptance/test_readme.py -->"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(re.escape(MARK) + r"\n```sh\n(.*?)```", README, re.DOTALL)
+NOT_RUN = "<!-- not run by the test that it would start -->"
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +62,28 @@ def test_runs_and_a_trace_are_shown(demo: str, environ: dict[str, str]) -> None:
     assert "█" in tree
 
 
+def test_an_odoo_is_checked_and_read(tmp_path: Path, environ: dict[str, str]) -> None:
+    """With an Odoo behind the address, `check` says what can be seen, and `run` tells until it is ended (feature 1)."""
+    exports, commands = BLOCKS[2].partition(".venv")[::2]
+    script = (".venv" + commands).replace("/odoo-otel check", "/odoo-otel check || test $? -eq 1")
+    script = script.replace(".venv/bin/odoo-otel run\n", "timeout --preserve-status 8 .venv/bin/odoo-otel run\n")
+    with LiveServer(live_lab()) as odoo, FakeCollector() as collector:
+        live.ran(odoo.odoo, live.cron(odoo.odoo, "LAB ok"))
+        given = {
+            "ODOO_URL": f"http://127.0.0.1:{odoo.port}",
+            "ODOO_DB": "lab",
+            "ODOO_USER": "monitor",
+            "ODOO_API_KEY": KEY,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        }
+        assert set(re.findall(r"(\w+)=", exports)) == given.keys()
+        shown = run(script, environ | given | {"ODOO_OTEL_STATE": str(tmp_path), "ODOO_OTEL_LISTEN": "127.0.0.1:0"})
+        assert "lab" in shown
+        assert collector.spans()
+
+
 def test_every_block_says_whether_it_is_run() -> None:
-    """Two blocks are run here; the others need an Odoo, or are the tests themselves."""
-    assert len(BLOCKS) == README.count(MARK) == 2
+    """Each block of shell is run here, but for the one with the targets of make: those are the tests themselves."""
+    blocks = re.findall(r"^(.*)\n```sh\n", README, re.MULTILINE)
+    assert blocks == [MARK, MARK, MARK, NOT_RUN]
+    assert len(BLOCKS) == 3

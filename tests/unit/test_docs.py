@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from exporter.cli import main
 from exporter.telemetry.instruments import INSTRUMENTS
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +56,41 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+CALLED = re.compile(r"odoo-otel((?: +[^\s`|#')]+)+)")
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+MADE = re.compile(r"\bmake ([a-z][a-z0-9-]*)")
+
+
+@pytest.mark.parametrize("page", [*HAND_WRITTEN, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_commands_that_are_named_exist(page: Path) -> None:
+    """Each `odoo-otel ...` in a text is a command of ours, with options that it has; each `make ...` is a target."""
+    text = page.read_text(encoding="utf-8")
+    wrong = [words for words in CALLED.findall(text) if not _is_understood(words.split())]
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert wrong == []
+    assert {target for code in CODE.findall(text) for target in MADE.findall(code)} <= set(targets)
+
+
+def _is_understood(words: list[str]) -> bool:
+    """Whether the words lead to a command, and what begins with a dash is an option of it."""
+    command: click.Command | None = main
+    for word in words:
+        if isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), word)
+        elif word.startswith("--"):
+            given = [one for param in command.params for one in param.opts] if command else []
+            if word not in given:
+                return False
+    return command is not None
+
+
+@pytest.mark.parametrize("words", ["nonsense", "run --nonsense FILE", "store nonsense", "runs --jsonn"])
+def test_commands_that_do_not_exist_are_seen(words: str) -> None:
+    """The control: a name or an option that is not ours is no command."""
+    assert not _is_understood(words.split())
 
 
 def test_tests_named_in_the_readme_exist() -> None:
