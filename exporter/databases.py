@@ -29,7 +29,7 @@ from exporter.sources.odoo.identity import identity
 from exporter.sources.odoo.options import OdooOptions, Unique, approval_of
 from exporter.sources.odoo.registry import COLLECTIONS, LOGGING, SELDOM, odoo_sources
 from exporter.sources.odoo.throttle import Throttled
-from exporter.sources.odoo.versions import Version, named
+from exporter.sources.odoo.versions import Version, documents, named
 
 log = logging.getLogger(__name__)
 # Odoo.sh runs actions "on a best effort policy" and none more often than every 5 minutes (its documentation, "Frequent
@@ -192,7 +192,7 @@ def options(database: Database, version: Version = (19, 0)) -> OdooOptions:
     """What is read of it, by what its version shows."""
     return OdooOptions(
         version=version,
-        approvals=tuple(approval_of(model) for model in database.approvals),
+        approvals=tuple(approval_of(model) for model in documents(database.approvals, version)),
         history_days=database.history_days,
         hooks=tuple(hook.name for hook in database.hooks if is_native(hook)),
         n8n=_n8n(database),

@@ -95,7 +95,8 @@ class Database:
         default=("purchase.order",),
         metadata=setting(
             k.MODELS,
-            "Documents whose tracked `state` is read: purchase.order, hr.expense, hr.leave, or one of your own; tier "
+            "Documents whose tracked `state` is read: purchase.order, hr.expense (up to Odoo 18 its reports, "
+            "hr.expense.sheet), hr.leave, or one of your own; tier "
             "reviews are read of every model.",
         ),
     )

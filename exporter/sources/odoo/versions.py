@@ -6,7 +6,7 @@ lines). Where a version shows less we say less: a run whose end nobody can see i
 from, but asked for what the next one has: which half of it is there, its answers say.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,6 +14,7 @@ Version = tuple[int, int]
 DoorName = Literal["json2", "jsonrpc"]
 VERIFIED: frozenset[Version] = frozenset({(19, 0)})  # what the stack tests run, through both doors
 OLDEST = 14
+EXPENSE, SHEET = "hr.expense", "hr.expense.sheet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +40,11 @@ class Shows:
     triggers: bool = True
     webhooks: bool = True
     mail_failures: bool = True
-    expenses: str = "hr.expense"
+    expenses: str = EXPENSE
     tracked: str = "field_id"
 
 
 _RPC: tuple[DoorName, ...] = ("jsonrpc",)
-SHEET = "hr.expense.sheet"
 # Files below are of odoo/odoo at the branch of that version (14.0 ... 19.0), and master (20) at 002f8f84.
 VERSIONS: Mapping[int, Shows] = {
     # odoo/models.py: search_read has no **read_kwargs; odoo/addons/base/models/ir_cron.py: no class ir_cron_trigger;
@@ -92,6 +92,12 @@ def shows(version: Version) -> Shows:
         mail_failures=ahead.mail_failures,
         tracked=ahead.tracked,
     )
+
+
+def documents(models: Iterable[str], version: Version) -> tuple[str, ...]:
+    """The models named in `approvals` as a version has them, each once: expenses are approved alone, or as sheets."""
+    expenses = shows(version).expenses
+    return tuple(dict.fromkeys(expenses if model in {EXPENSE, SHEET} else model for model in models))
 
 
 def verified(version: Version) -> bool:
