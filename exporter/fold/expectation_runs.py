@@ -14,11 +14,18 @@ DETECTOR, MODEL = "expectation.absent", "odoo.otel.expectation"
 
 
 class Absent(Struct, frozen=True, kw_only=True, gc=False):
-    """What was told as absent and may still come: of which expectation, until when it was due, of which records."""
+    """What was told as absent and may still come.
+
+    Attributes:
+        name: of which expectation; `refs`: of which records; `words`: what is said of it.
+        since: from when it might have come; `deadline`: until when it was due.
+    """
 
     name: str
     deadline: datetime
     refs: tuple[str, ...] = ()
+    since: datetime | None = None
+    words: str = ""
 
 
 class Met(Struct, frozen=True, kw_only=True):
@@ -37,13 +44,25 @@ def key_of(of: Expectation, event: Event) -> str:
     return f"{of.name}/{event.source}/{event.key}"
 
 
+def absent_of(one: Met, flow: Flow) -> Absent:
+    """What is remembered of what stayed away."""
+    return Absent(
+        name=one.of.name,
+        deadline=one.ended_at,
+        refs=tuple(sorted(one.refs)),
+        since=one.at,
+        words=words_of(one, flow),
+    )
+
+
 def words_of(one: Met, flow: Flow) -> str:
     """In a sentence what stayed away, and of which record."""
     record = _record(one, flow)
     about = f" of {record}" if record else ""
-    within = f"{one.of.within / timedelta(seconds=1):g} s"
     when = f"{one.at:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{one.of.then}{about} did not follow {one.of.after} of {when} within {within}."
+    within = f"{one.of.within / timedelta(seconds=1):g} s"
+    said = f"{one.of.then}{about} did not follow {one.of.after} of {when} within {within}"
+    return f"{said}." if one.refs else f"{said}: it names no record that could be looked for."
 
 
 def run_of(one: Met, flow: Flow) -> Run:

@@ -4,6 +4,7 @@ Nothing is absent before the Source that would show B was read past the time it 
 n8n or we were dark. One Subject a tenant; each A is one Run, which ends with B, or with the time that B had.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -14,13 +15,14 @@ from exporter.domain.bodies import ExecutionSeen, FieldChanged, FindingSeen, Sou
 from exporter.domain.events import Event
 from exporter.domain.runs import Run
 from exporter.domain.times import EPOCH
-from exporter.fold.expectation_runs import DETECTOR, Absent, Met, key_of, run_of, words_of
+from exporter.fold.expectation_runs import DETECTOR, Absent, Met, absent_of, key_of, run_of
 from exporter.fold.happening import CHANGES, EXECUTIONS, WITNESSES, Expectation, happened, named
 from exporter.fold.joining import asked, leads
 from exporter.fold.subjects import Cut, Flow, Kind, order
-from exporter.fold.troubles import SEVERITIES, Trouble, Troubles, by_name, claimed, healed, lasting, noted, over_at
+from exporter.fold.troubles import SEVERITIES, Trouble, Troubles, by_name, claimed, lasting, noted, over_at
 
 KEY = "expectation/all"
+ANY = frozenset({"any"})  # stands for the record where every record will do
 SHOWN = frozenset({WebhookReceived, ExecutionSeen, FieldChanged})
 SLACK = timedelta(seconds=2)  # over RPC Odoo shows whole seconds, and clocks differ: B may seem to lie before its A
 LATE = timedelta(minutes=10)  # so much later than it happened an A may become known
@@ -33,7 +35,7 @@ class ExpectationMemory(Struct, frozen=True, kw_only=True, gc=False, omit_defaul
     Attributes:
         executions: how far n8n was read.
         met: keys of Runs that were told, of facts that are still kept.
-        absent: by Run key what stayed away, for as long as its trouble lasts; `troubles`: by `detector/label`.
+        absent: by Run key what stayed away, as long as its trouble lasts; `troubles`: made of it, by `detector/label`.
     """
 
     executions: datetime = EPOCH
@@ -71,21 +73,25 @@ class _Table:
             key=lambda one: (one[0], order(one[1])),
         )
         self._flow = flow
+        self._by_record: dict[str, list[tuple[datetime, Event]]] = {}
+        for then in self.thens:
+            for ref in self.refs(then[1]):
+                self._by_record.setdefault(ref, []).append(then)
 
     def refs(self, event: Event) -> frozenset[str]:
-        """The Subjects of the records that an Event is about."""
-        return leads(named(event), self._flow) if self.of.by_record else frozenset()
+        """The Subjects of the records that an Event is about; ANY where every record will do."""
+        return leads(named(event), self._flow) if self.of.by_record else ANY
 
-    def follows(self, refs: frozenset[str], since: datetime) -> tuple[datetime, Event] | None:
-        """The first B of one of these records behind a time; of any record where none is named."""
-        return next(
-            (
-                (at, event)
-                for at, event in self.thens
-                if at >= since - SLACK and (not refs or not refs.isdisjoint(self.refs(event)))
-            ),
-            None,
-        )
+    def follows(self, refs: Iterable[str], since: datetime) -> tuple[datetime, Event] | None:
+        """The first B of one of these records behind a time; none where no record is named."""
+        lists = [self._by_record[ref] for ref in refs if ref in self._by_record]
+        places = [(mine, bisect_left(mine, since - SLACK, key=_when)) for mine in lists]
+        behind = [mine[place] for mine, place in places if place < len(mine)]
+        return min(behind, key=lambda one: (one[0], order(one[1])), default=None)
+
+
+def _when(one: tuple[datetime, Event]) -> datetime:
+    return one[0]
 
 
 def cut(facts: Sequence[Event], memory: ExpectationMemory, until: datetime, flow: Flow) -> Cut[ExpectationMemory]:
@@ -96,7 +102,7 @@ def cut(facts: Sequence[Event], memory: ExpectationMemory, until: datetime, flow
     memory = replace(memory, executions=marks[EXECUTIONS])
     tables = [_Table(of, shown, flow) for of in flow.expected if _is_seen(of, flow)]
     met = [one for table in tables for one in _met(table, memory, marks)] if read or until > EPOCH else []
-    healed_, memory = _healed(tables, memory)
+    came, memory = _came(tables, memory)
     memory = _noted(memory, met, flow)
     needed = _needed(tables, memory, marks)
     kept = [event for event in shown if id(event) in needed]
@@ -107,7 +113,7 @@ def cut(facts: Sequence[Event], memory: ExpectationMemory, until: datetime, flow
         facts=tuple(kept),
         memory=after,
         waits=_waits(tables, memory.met, after.troubles),
-        late=healed_,
+        late=came,
     )
 
 
@@ -131,33 +137,38 @@ def _met(table: _Table, memory: ExpectationMemory, marks: Mapping[str, datetime]
             yield Met(of=of, event=event, at=at, ended_at=deadline, refs=refs)
 
 
-def _healed(
+def _came(
     tables: Sequence[_Table], memory: ExpectationMemory
 ) -> tuple[tuple[tuple[str, Event], ...], ExpectationMemory]:
-    """What came after it was told as absent."""
-    late: list[tuple[str, Event]] = []
-    absent, troubles = dict(memory.absent), memory.troubles
+    """What was told as absent and came after all, or had come in time and was not known yet."""
     by_expectation = {table.of.name: table for table in tables}
+    late: dict[str, Event] = {}
     for key, one in memory.absent.items():
         table = by_expectation.get(one.name)
-        then = table.follows(frozenset(one.refs), one.deadline) if table else None
+        then = table.follows(one.refs, one.since or one.deadline) if table else None
         if then is not None:
-            late.append((key, then[1]))
-            del absent[key]
-            troubles = healed(troubles, f"{DETECTOR}/{one.name}")
-    return tuple(late), replace(memory, absent=absent, troubles=troubles)
+            late[key] = then[1]
+    absent = {key: one for key, one in memory.absent.items() if key not in late}
+    return tuple(late.items()), replace(memory, absent=absent)
 
 
 def _noted(memory: ExpectationMemory, met: Iterable[Met], flow: Flow) -> ExpectationMemory:
-    told, absent, troubles = list(memory.met), dict(memory.absent), memory.troubles
+    told, absent = list(memory.met), dict(memory.absent)
     for one in met:
         key = key_of(one.of, one.event)
         told.append(key)
         if one.then is None:
-            absent[key] = Absent(name=one.of.name, deadline=one.ended_at, refs=tuple(sorted(one.refs)))
-            trouble = Trouble(first=one.ended_at, last=one.ended_at, example=f"{KEY}#{key}", words=words_of(one, flow))
-            troubles = noted(troubles, f"{DETECTOR}/{one.of.name}", trouble)
-    return replace(memory, met=tuple(told), absent=absent, troubles=troubles)
+            absent[key] = absent_of(one, flow)
+    return replace(memory, met=tuple(told), absent=absent)
+
+
+def _troubles(absent: Mapping[str, Absent]) -> Troubles:
+    """What stayed away, by expectation: of the newest in a row with less than an hour between two of them."""
+    found: Troubles = {}
+    for key, one in sorted(absent.items(), key=lambda each: (each[1].deadline, each[0])):
+        trouble = Trouble(first=one.deadline, last=one.deadline, example=f"{KEY}#{key}", words=one.words)
+        found = noted(found, f"{DETECTOR}/{one.name}", trouble)
+    return found
 
 
 def _needed(tables: Sequence[_Table], memory: ExpectationMemory, marks: Mapping[str, datetime]) -> frozenset[int]:
@@ -173,12 +184,17 @@ def _needed(tables: Sequence[_Table], memory: ExpectationMemory, marks: Mapping[
 def _forgotten(memory: ExpectationMemory, kept: Sequence[Event], now: datetime) -> ExpectationMemory:
     """Without what is over, and without what was told of facts that are gone."""
     names = tuple(f"/{event.source}/{event.key}" for event in kept)
-    troubles = lasting(memory.troubles, now)
+    troubles = lasting(_troubles(memory.absent), now)
+    lasts = {name: one.first for name, one in troubles.items()}
     return replace(
         memory,
         met=tuple(key for key in memory.met if key.endswith(names)),
         troubles=troubles,
-        absent={key: one for key, one in memory.absent.items() if f"{DETECTOR}/{one.name}" in troubles},
+        absent={
+            key: one
+            for key, one in memory.absent.items()
+            if (first := lasts.get(f"{DETECTOR}/{one.name}")) is not None and first <= one.deadline
+        },
     )
 
 

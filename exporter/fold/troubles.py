@@ -44,13 +44,6 @@ def noted(troubles: Mapping[str, Trouble], name: str, one: Trouble) -> Troubles:
     return {**troubles, name: merged}
 
 
-def healed(troubles: Mapping[str, Trouble], name: str) -> Troubles:
-    """One less: what was missing came after all."""
-    known = troubles.get(name)
-    others = {other: one for other, one in troubles.items() if other != name}
-    return others if known is None or known.count <= 1 else {**others, name: replace(known, count=known.count - 1)}
-
-
 def lasting(troubles: Mapping[str, Trouble], now: datetime) -> Troubles:
     """Without those that are over."""
     return {name: one for name, one in troubles.items() if now < one.last + HOLD}

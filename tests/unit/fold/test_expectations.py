@@ -139,6 +139,35 @@ def test_what_comes_after_all_heals() -> None:
     assert world.findings()["expectation.absent"].ended_at is not None
 
 
+def test_what_came_in_time_and_is_known_late_heals() -> None:
+    """A webhook that says it happened before the deadline arrives after it: corrected, and the Finding closes (R3)."""
+    world = World(flow=expecting(PAID, PROVISIONED)).append([paid(0), read(N8N, 61)]).read_until(61)
+    assert outcomes(world) == {("paid", "absent"): 1}
+    world.append([provisioned(30), read(N8N, 70)]).read_until(70)
+    assert len(world.corrections()) == 1
+    assert world.findings()["expectation.absent"].ended_at is not None
+
+
+def test_of_two_that_stayed_away_the_one_that_came_is_not_spoken_of() -> None:
+    """The Finding goes on, with the words and the number of what is still missing."""
+    world = World(flow=expecting()).append([paid(0, 5), paid(100, 6)]).read_until(200)
+    world.append([confirmed(190, 6)]).read_until(300)
+    finding = world.findings()["expectation.absent"]
+    assert finding.ended_at is None
+    sentence = str(dict(finding.attributes)["odoo.finding.sentence"])
+    assert "of sale.order,5 " in sentence
+    assert "times since" not in sentence
+
+
+def test_an_a_of_no_record_is_followed_by_nobodys_b() -> None:
+    """A payment that names no record is not fulfilled by whatever was confirmed meanwhile, and that is said."""
+    nameless = webhook("evt_x", 0, kind="invoice.paid")
+    world = World(flow=expecting()).append([nameless, confirmed(10, 6)]).read_until(100)
+    assert outcomes(world) == {("paid", "absent"): 1}
+    said = dict(world.findings()["expectation.absent"].attributes)["odoo.finding.sentence"]
+    assert str(said).endswith("it names no record that could be looked for.")
+
+
 def test_it_is_over_an_hour_behind_the_last() -> None:
     """Two stayed away: one Finding that counts, over an hour behind the second (feature 91)."""
     world = World(flow=expecting()).append([paid(0, 5), paid(100, 6)]).read_until(200)
