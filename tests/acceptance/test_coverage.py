@@ -3,13 +3,16 @@
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from exporter.telemetry.instruments import GAPS
 from tests.fakes import odoo_live as live
 from tests.fakes.exporter import Exporter, until
+from tests.fakes.n8n import FakeN8n, N8nServer
 from tests.fakes.odoo_http import Canned
-from tests.fakes.odoo_live import LiveServer, live_lab
+from tests.fakes.odoo_lab import tracked
+from tests.fakes.odoo_live import LiveOdoo, LiveServer, live_lab
 
 MOST = 12  # calls of one idle cycle (bench: idle_calls)
 SECONDS = 6
@@ -58,6 +61,44 @@ def test_blind_spots_and_gaps_are_shown(tmp_path: Path) -> None:
             live.ran(odoo, cron)
         until(lambda: exporter.value("odoo_coverage_runs_total", kind="cron") == 1, what="the run")
         assert exporter.value("odoo_coverage_runs_total", kind="cron", gap="none") == 1
+
+
+GAPPED = {("cron", "result"), ("cron", "reason"), ("job", "attempts"), ("record", "beginning"), ("execution", "nodes")}
+
+
+def unread(odoo: LiveOdoo, n8n: FakeN8n) -> None:
+    """Runs of each kind of which the trace lacks a part."""
+    cron, other = (live.cron(odoo, name) for name in ("LAB often", "LAB bad"))
+    for _ in range(2):  # between two polls: of the first nobody read how it ended
+        live.ran(odoo, cron, seconds=0)
+        odoo.now += timedelta(seconds=2)
+    live.ran(odoo, other, failed=True)  # and no log says why
+    live.done(odoo, live.job(odoo, retry=3))
+    tracked(odoo, 999, "RFQ", "To Approve")  # of a document that this user may not read
+    odoo.now += timedelta(seconds=2)
+    tracked(odoo, 999, "To Approve", "Purchase Order")
+    kept = n8n.put("success", 7, at=datetime.now(UTC))
+    kept["data"]["resultData"]["runData"] = {}
+
+
+def gaps(exporter: Exporter) -> dict[tuple[str, str], float]:
+    """How many Runs of each kind lack what, whole ones left out."""
+    found = [(dict(labels), n) for (name, labels), n in exporter.samples().items() if "coverage_runs" in name]
+    return {(one["kind"], one["gap"]): n for one, n in found if one["gap"] != "none" and n}
+
+
+def test_every_gap_is_counted(tmp_path: Path) -> None:
+    """Each thing that a trace may lack is caused once, and counted as that and as nothing else (features 61, 114)."""
+    odoo, n8n = live_lab(), FakeN8n()
+    with LiveServer(odoo) as server, N8nServer(n8n, running=True) as other:
+        entry = server.entry("acme", poll_seconds=2, n8n=other.entry())
+        with Exporter(tmp_path, [entry]) as exporter:
+            until(lambda: exporter.reads("acme"))
+            with odoo.transaction():
+                unread(odoo, n8n)
+            until(lambda: gaps(exporter).keys() == GAPPED, what="every gap")
+            assert gaps(exporter) == dict.fromkeys(GAPPED, 1)
+            assert {gap for _, gap in GAPPED} == {*GAPS} - {"none"}
 
 
 def test_idle_it_asks_little_and_one_thing_at_a_time(tmp_path: Path) -> None:
