@@ -14,7 +14,7 @@ import click
     envvar="ODOO_OTEL_STATE",
     default=Path("state"),
     show_default=True,
-    help="The exporter's state folder: its store, and the token for its intake.",
+    help="The exporter's state folder: its store, and the digests of tokens for its intake.",
 )
 @click.option(
     "--intake",
@@ -32,17 +32,19 @@ def detect(state: Path, *, intake: str, every: float, log_level: str) -> None:
     """
     # The imports of numpy and of the store cost more than `odoo-otel --help` should take.
     from detectors import logs  # noqa: PLC0415
-    from detectors.reporting import TOKEN_FILE, Intake  # noqa: PLC0415
+    from detectors.reporting import Intake  # noqa: PLC0415
     from detectors.service import Detecting  # noqa: PLC0415
     from exporter.clock import SystemClock  # noqa: PLC0415
     from exporter.config import STORE_FILE  # noqa: PLC0415
+    from exporter.tokens import DETECTORS, Tokens  # noqa: PLC0415
 
     logs.configure(log_level)
     stopping = Flag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    out = Intake(url=intake, token_file=state / TOKEN_FILE)
-    Detecting(store=state / STORE_FILE, intake=out, clock=SystemClock(), stopping=stopping, every=every).run()
+    clock, tokens = SystemClock(), Tokens(state)
+    out = Intake(url=intake, token=lambda: tokens.make(DETECTORS, clock.now(), own=True))
+    Detecting(store=state / STORE_FILE, intake=out, clock=clock, stopping=stopping, every=every).run()
 
 
 if __name__ == "__main__":

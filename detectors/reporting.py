@@ -1,37 +1,37 @@
-"""The one exit: Events to the exporter's intake, with the token of the state folder."""
+"""The one exit: Events to the exporter's intake, with a token of our own (decision 0016)."""
 
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
-from pathlib import Path
 
 import msgspec
 
+from exporter.config import Secret
 from exporter.domain.events import Event
-from exporter.errors import Refused, SourceDown
+from exporter.errors import ConfigError, Refused, SourceDown
 
-TOKEN_FILE = "detectors.token"  # noqa: S105 - the name of the file
 PATH = "/v1/events"
 TIMEOUT = 10.0  # seconds
 _TOO_LONG = 2_000  # characters of an answer that are worth repeating
 _AGAIN = frozenset({401, 408, 429})  # with every 5xx: the same request may succeed later
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Intake:
     """Where the Events go.
 
     Attributes:
         url: address of the exporter's second listener, `http://127.0.0.1:9465`.
-        token_file: read for every request: the exporter makes it at its first start.
+        token: makes one for us, whose digest the exporter finds in its state folder; raises ConfigError.
     """
 
     url: str
-    token_file: Path
+    token: Callable[[], Secret]
+    _ours: Secret | None = None
 
     def post(self, tenant: str, events: Sequence[Event]) -> int:
         """Make the Events durable; how many of them were new.
@@ -48,6 +48,8 @@ class Intake:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
                 return int(json.load(answer)["appended"])
         except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.UNAUTHORIZED:
+                self._ours = None  # it was revoked, or pushed out by newer ones: the next request has another
             raise _meaning(error) from error
         except (
             OSError,
@@ -60,10 +62,10 @@ class Intake:
 
     def _headers(self) -> dict[str, str]:
         try:
-            token = self.token_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise SourceDown(f"{self.token_file} cannot be read, the exporter makes it: {error.strerror}") from error
-        return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            self._ours = self._ours or self.token()
+        except ConfigError as error:
+            raise SourceDown(" ".join(error.faults)) from error
+        return {"Authorization": f"Bearer {self._ours.reveal()}", "Content-Type": "application/json"}
 
 
 def _meaning(error: urllib.error.HTTPError) -> SourceDown | Refused:

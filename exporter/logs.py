@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -13,13 +14,15 @@ from exporter.config import REDACTED, Secret
 LONGEST = 8000  # characters of one field: Odoo answers whole tracebacks
 SHORTEST_SECRET = 4  # masking every "a" would make the log unreadable and protect nothing
 NOISY = ("odoorpc", "urllib3", "waitress.queue", "werkzeug")
+# Tokens of which we keep digests alone: the listener logs an address when its client leaves before the answer.
+_TOKEN = re.compile(r"(/hooks/[A-Za-z0-9][A-Za-z0-9_.-]{0,62}/)[^\s\"'?#]+")
 _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
 class JsonLines(logging.Formatter):
     """Formats a record as one line of ASCII: control, bidi and ANSI characters arrive escaped.
 
-    The values of the secrets are masked wherever they appear, also percent-encoded.
+    The values of the secrets are masked wherever they appear, also percent-encoded; so is what ends a hook's address.
     """
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
@@ -49,6 +52,7 @@ class JsonLines(logging.Formatter):
     def _clean(self, text: str) -> str:
         for secret in self._masked:
             text = text.replace(secret, REDACTED)
+        text = _TOKEN.sub(rf"\1{REDACTED}", text)
         return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text) - LONGEST} more)"
 
 

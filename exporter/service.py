@@ -35,6 +35,7 @@ from exporter.store import open_reader, open_store
 from exporter.store.ballast import Ballast, disk_of
 from exporter.store.encoded import Signal
 from exporter.telemetry.otlp import own_resource
+from exporter.tokens import Tokens
 from exporter.web.app import create_app
 from exporter.web.server import WebServer
 from exporter.web.snapshot import Snapshot
@@ -67,7 +68,7 @@ class Service:
         `read` is how the configuration is read again at SIGHUP; without it nothing can change.
 
         Raises:
-            ConfigError: an address is taken, or an OTEL_* variable cannot be used.
+            ConfigError: an address is taken, an OTEL_* variable or an old token cannot be used.
             StoreError: another process has the store, or a newer program made it.
         """
         sent, self.guard = endpoints(environ), Guard(config.web_config_file)
@@ -76,6 +77,7 @@ class Service:
         self.store = open_store(path, max_bytes=int(HARD * config.store_budget_mib * MIB))
         self.reader = open_reader(path)
         self._config, self._clock = config, SystemClock()
+        Tokens(config.state_dir).migrate(self._clock.now())
         self._sink = open_sink(sent, self._clock) if sent else None
         signals: tuple[Signal, ...] = ("traces", "logs")
         self.sending = Sending(

@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from exporter.config import Secret
 from exporter.errors import OdooOtelError
 from exporter.sources.odoo.log_lines import parse, records
 from exporter.telemetry import otlp
@@ -51,20 +52,20 @@ def _counted(lines: Iterable[str], found: Shipped) -> Iterator[str]:
         yield line
 
 
-def poster(url: str, token: str, database: str) -> Callable[[list[str]], int]:
+def poster(url: str, token: Secret, database: str) -> Callable[[list[str]], int]:
     """What posts records to `/v1/logs` of a service. Raises NotTaken."""
 
     def post(texts: list[str]) -> int:
         request = urllib.request.Request(  # noqa: S310 - the operator's own address
             f"{url}/v1/logs",
             data=otlp.encode_lines(texts, database),
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/x-protobuf"},
+            headers={"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/x-protobuf"},
         )
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
                 return otlp.rejected_logs(answer.read())
         except urllib.error.HTTPError as error:
-            raise NotTaken(f"{url} answered {error.code}: is this the token of its state folder?") from error
+            raise NotTaken(f"{url} answered {error.code}: say its --state, or a good ODOO_OTEL_LOGS_TOKEN.") from error
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             reason = getattr(error, "reason", error)
             raise NotTaken(f"{url} does not answer ({reason}): start `odoo-otel run`, or say --intake.") from error

@@ -11,6 +11,7 @@ import click
 from exporter.cli.group import CONFIG, fail, main
 from exporter.config import Config, Database, Hook, load
 from exporter.errors import Refused
+from exporter.tokens import HOOKS, Tokens
 
 
 @main.command("webhook-test")
@@ -41,10 +42,18 @@ def webhook_test(path: Path | None, source: str, file: BinaryIO) -> None:
 @click.option("--field", default="state", show_default=True, help="The field that holds it.")
 @click.option("--address", help="Where Odoo reaches our intake, such as https://otel.example.com.")
 @click.option("--format", "form", type=click.Choice(["text", "xml", "shell"]), default="text", show_default=True)
-@click.option("--show-token", is_flag=True, help="Print the hook's secret as a part of the address.")
+@click.option("--show-token", is_flag=True, help="Print the hook's configured secret as a part of the address.")
+@click.option("--new-token", is_flag=True, help="Make another token, good beside the others, and print it: this once.")
 @click.argument("hook")
 def webhook_setup(
-    path: Path | None, *, hook: str, form: str, address: str | None, show_token: bool, **words: str
+    path: Path | None,
+    *,
+    hook: str,
+    form: str,
+    address: str | None,
+    show_token: bool,
+    new_token: bool,
+    **words: str,
 ) -> None:
     """Print the automation rule with which Odoo tells HOOK of documents; nothing is written to Odoo.
 
@@ -54,11 +63,12 @@ def webhook_setup(
 
     config = load(path)
     database, found = _odoo_hook(config, hook)
-    token = found.secrets[0].reveal() if show_token else rules.PLACE
+    _require_plain(words)
+    token = _token(config, found, show=show_token, new=new_token)
     base = (address or f"http://127.0.0.1:{config.intake_port}").rstrip("/")
-    rule = rules.Rule(url=f"{base}/hooks/{found.name}/{token}", **_plain(words))
+    rule = rules.Rule(url=f"{base}/hooks/{found.name}/{token}", **words)
     click.echo(rules.FORMATS[form](rule), nl=False)
-    for note in _notes(rule.model, database, address=address, shown=show_token):
+    for note in _notes(rule.model, database, address=address, shown=show_token, new=new_token):
         click.echo(note, err=form != "text")
 
 
@@ -75,18 +85,30 @@ def _odoo_hook(config: Config, name: str) -> tuple[Database, Hook]:
     return found
 
 
-def _plain(options: Mapping[str, str]) -> Mapping[str, str]:
-    """Words that stand in XML and in code: names and nothing else."""
+def _token(config: Config, hook: Hook, *, show: bool, new: bool) -> str:
+    """The end of the address."""
+    from exporter.sources.odoo.webhook_rule import PLACE
+
+    if new:
+        return Tokens(config.state_dir).make(HOOKS + hook.name, datetime.now(UTC)).reveal()
+    if show and not hook.secrets:
+        fail(f"the tokens of {hook.name} are kept as digests and cannot be shown: make another one with --new-token.")
+    return hook.secrets[0].reveal() if show else PLACE
+
+
+def _require_plain(options: Mapping[str, str]) -> None:
+    """Words that stand in XML and in code are names and nothing else; fails where they are not."""
     for name, value in options.items():
         if not re.fullmatch(r"[A-Za-z_][\w. ]{0,63}", value, re.ASCII):
             fail(f"--{name} must be a technical name, such as sale.order or sale.")
-    return options
 
 
-def _notes(model: str, database: Database, *, address: str | None, shown: bool) -> Iterator[str]:
+def _notes(model: str, database: Database, *, address: str | None, shown: bool, new: bool) -> Iterator[str]:
     """What the person who applies it has to know."""
-    if not shown:
-        yield "TOKEN is the hook's first secret; --show-token prints it."
+    if new:
+        yield "The token is shown this once, its digest alone is kept; others stay good: see `odoo-otel token list`."
+    elif not shown:
+        yield "TOKEN stands for a token: --new-token makes one, --show-token prints the first of the configuration."
     if address is None:
         yield "The address is that of this machine: --address names another, with TLS in front of it."
     if model not in database.approvals:

@@ -1,5 +1,6 @@
 """The command that hands a file or a stream of Odoo's log to the running service: ingest-log."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -7,6 +8,11 @@ from typing import TextIO
 import click
 
 from exporter.cli.group import STATE, fail, main
+from exporter.cli.opening import opened
+from exporter.config import Secret
+from exporter.tokens import LOGS
+
+TOKEN = "ODOO_OTEL_LOGS_TOKEN"  # noqa: S105 - the variable that holds one
 
 
 @main.command("ingest-log")
@@ -17,23 +23,18 @@ from exporter.cli.group import STATE, fail, main
 def ingest_log(state: Path, *, intake: str, database: str, file: TextIO) -> None:
     """Read Odoo's log of DATABASE from FILE, or from a stream (-), such as a tail over ssh.
 
-    It may be read again as often as you like, from wherever you like: what is known is a no-op.
+    It may be read again as often as you like, from wherever you like: what is known is a no-op. Whoever may not write
+    into the state folder gives a token in ODOO_OTEL_LOGS_TOKEN (`odoo-otel token new logs`).
     """
-    from exporter.intake.tokens import LOGS_TOKEN_FILE
     from exporter.shipping import Shipped, poster, ship
-
-    try:
-        token = (state / LOGS_TOKEN_FILE).read_text(encoding="ascii").strip()
-    except OSError as error:
-        fail(
-            f"{state / LOGS_TOKEN_FILE} cannot be read ({error.strerror}): start `odoo-otel run` once, or say --state."
-        )
 
     def show(found: Shipped) -> None:
         if sys.stderr.isatty():
             click.echo(f"\r{found.lines:,} lines, {found.told:,} told", nl=False, err=True)
 
-    found = ship(iter(file), poster(intake, token, database), show)
+    given = os.environ.get(TOKEN, "")
+    with opened(state, LOGS, given=Secret(given)) as token:
+        found = ship(iter(file), poster(intake, token, database), show)
     click.echo(
         f"{found.lines} lines, {found.told} of them say something of {database}, {found.rejected} were not taken."
     )

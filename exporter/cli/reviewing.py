@@ -3,14 +3,17 @@
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from exporter.cli.group import STATE, fail, main
+from exporter.cli.opening import opened
 from exporter.config import STORE_FILE
 from exporter.store import open_reader
 from exporter.store.review import HOOKS, SetAside
+from exporter.tokens import OPERATOR
 
 TIMEOUT = 30.0  # seconds
 NUMBER = click.IntRange(1, 2**63 - 1)
@@ -53,19 +56,17 @@ def retry(state: Path, *, intake: str, number: int) -> None:
 
     It leaves the list when it is taken. Where its id was masked it cannot be told apart: have the sender send it again.
     """
-    from exporter.intake.tokens import OPERATOR_TOKEN_FILE
+    with opened(state, OPERATOR) as token:
+        ids = _retried(f"{intake}/v1/refused/{number}", intake, {"Authorization": f"Bearer {token.reveal()}"})
+    click.echo(f"taken: {', '.join(ids)}")
 
-    path = state / OPERATOR_TOKEN_FILE
-    try:
-        token = path.read_text(encoding="ascii").strip()
-    except OSError as error:
-        fail(f"{path} cannot be read ({error.strerror}): start `odoo-otel run` once, or say --state.")
-    address, headers = f"{intake}/v1/refused/{number}", {"Authorization": f"Bearer {token}"}
-    request = urllib.request.Request(address, method="POST", headers=headers)  # noqa: S310 - the operator's own address
+
+def _retried(address: str, intake: str, headers: Mapping[str, str]) -> Sequence[str]:
+    request = urllib.request.Request(address, method="POST", headers={**headers})  # noqa: S310 - the operator's own
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     try:
         with opener.open(request, timeout=TIMEOUT) as answer:
-            ids = json.load(answer)["ids"]
+            return [str(one) for one in json.load(answer)["ids"]]
     except urllib.error.HTTPError as error:
         fail(error.read().decode(errors="replace").strip() or f"{intake} answered {error.code}: is this its --state?")
     except (ValueError, KeyError, TypeError):
@@ -73,7 +74,6 @@ def retry(state: Path, *, intake: str, number: int) -> None:
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
         fail(f"{intake} does not answer ({reason}): start `odoo-otel run`, or say --intake.")
-    click.echo(f"taken: {', '.join(ids)}")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -52,7 +52,12 @@ class Hook:
         ),
     )
     secrets: tuple[Secret, ...] = field(
-        metadata=setting(k.SECRETS, "What the sender signs with or shows; several at once while they are rotated.")
+        default=(),
+        metadata=setting(
+            k.SECRETS,
+            "What the sender signs with or shows; several at once while they are rotated. With `token` and `bearer` "
+            "not needed: `odoo-otel token new hooks/NAME` makes one that is kept hashed (docs/webhooks.md).",
+        ),
     )
     mapping: str = field(
         default="",

@@ -14,6 +14,7 @@ from exporter.config.integration import Expected, Hook
 from exporter.config.kinds import Setting, setting_of
 from exporter.config.model import Config, Database, Skipped
 from exporter.config.references import References, Unresolved
+from exporter.config.secret import SHOWN
 from exporter.errors import ConfigError
 
 Raw = Mapping[object, object]
@@ -144,7 +145,7 @@ def _entry(entry: object, where: str, references: References) -> tuple[Database 
     reading = _Reading(label=lambda name: f"{where}.{name}", references=references).read(Database, entry)
     actions: tuple[Action, ...] = reading.values.get("limits", ())  # type: ignore[assignment]
     faults = [*reading.faults, *(fault for one in actions for fault in _grace(one, f"{where}.limits.{one.name}"))]
-    faults += _unseen(reading.values, where)
+    faults += [*_unsigned(reading.values, where), *_unseen(reading.values, where)]
     return (None if faults else _database(reading.values)), faults
 
 
@@ -152,6 +153,13 @@ def _grace(action: Action, where: str) -> list[str]:
     if action.missed is None or action.missed > action.late:
         return []
     return [f"{where}.missed: must be more than late ({action.late:g} seconds): it is late before it is missed."]
+
+
+def _unsigned(values: Mapping[str, object], where: str) -> list[str]:
+    """Hooks whose sender signs, and nobody knows with what; a token that is only shown may be kept hashed elsewhere."""
+    hooks: tuple[Hook, ...] = values.get("hooks", ())  # type: ignore[assignment]
+    bare = [hook for hook in hooks if not hook.secrets and hook.scheme not in SHOWN]
+    return [f"{where}.hooks.{hook.name}.secrets: is missing; {hook.scheme} signs with one." for hook in bare]
 
 
 def _unseen(values: Mapping[str, object], where: str) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Literal
 
 REDACTED = "[REDACTED]"
 Scheme = Literal["standard", "github", "stripe", "bearer", "token"]  # how the sender of a webhook proves himself
+SHOWN: frozenset[Scheme] = frozenset({"bearer", "token"})  # by a token that is shown, not by what it signs
 
 
 class Secret:

@@ -8,7 +8,7 @@ from exporter.intake.otlp_logs import LARGEST as LARGEST_LOGS
 from exporter.intake.otlp_logs import Lines
 from exporter.intake.receiving import LARGEST, Receiving
 from exporter.intake.reviewing import Reviewing
-from exporter.intake.tokens import is_bearer
+from exporter.intake.signatures import is_bearer
 
 RETRY_AFTER = "5"  # seconds
 
@@ -46,7 +46,7 @@ def create_app(receiving: Receiving, lines: Lines | None = None, review: Reviewi
 
     @app.post("/v1/refused/<int:number>")
     def retry(number: int) -> tuple[Response, int]:
-        if review is None or not is_bearer(request.headers.get("Authorization", ""), review.digest):
+        if review is None or not is_bearer(request.headers.get("Authorization", ""), review.digests()):
             raise Refused(401, "token")
         return jsonify(ids=[*review.retry(number)]), 202
 

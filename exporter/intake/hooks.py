@@ -21,6 +21,7 @@ from exporter.intake.receiving import LARGEST
 from exporter.intake.signatures import Proof, Shown, prove
 from exporter.sources.mapped import event_of
 from exporter.store.protocols import Inbox
+from exporter.tokens import HOOKS
 
 WITHIN = 0.8  # seconds until a sender is told to come again: Odoo's webhook waits one second and never retries
 MASKED = re.compile(r"\[(?:EMAIL|TOKEN|IBAN|PHONE|NUMBER|REDACTED)\]")  # domain/redact.py
@@ -43,6 +44,11 @@ def _nobody_looks(tenant: str, posted: Posted, why: Refused) -> bool:
     return False
 
 
+def _nothing(opens: str) -> Sequence[bytes]:
+    del opens
+    return ()
+
+
 # For a hook that does not exist the same work is done as for one that does.
 NOBODY = Served(tenant="", name="", scheme="standard", secrets=(Secret("nobody"),), parse=lambda _: ())
 
@@ -61,6 +67,7 @@ class Hooks:
         served: by name.
         now: the time on the clock of every tenant that may be appended to.
         appended: called after Events became durable.
+        digests: of the tokens that open something (`hooks/<name>`) beside what is configured.
         keep: keeps what is authentic and cannot be understood; False where that was not possible.
         fault: set once the store is broken: the process must exit with 70.
     """
@@ -69,6 +76,7 @@ class Hooks:
     served: Mapping[str, Served]
     now: Callable[[], Mapping[str, datetime]]
     appended: Callable[[], None]
+    digests: Callable[[str], Sequence[bytes]] = _nothing
     keep: Callable[[str, Posted, Refused], bool] = _nobody_looks
     fault: StoreBroken | None = None
     _counted: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -99,7 +107,7 @@ class Hooks:
     def _receive(self, hook: Served, shown: Shown) -> Sequence[str]:
         now = self.now()
         at = now.get(hook.tenant) or next(iter(now.values()))
-        proof = prove(hook.scheme, hook.secrets, shown, at)
+        proof = prove(hook.scheme, hook.secrets, shown, at, digests=self.digests(HOOKS + hook.name))
         if not isinstance(proof, Proof) or hook is NOBODY:
             raise Refused(401, proof if isinstance(proof, str) else "unknown")
         posted = Posted(

@@ -5,7 +5,7 @@ rejected, in the answer (partial success) and in a counter.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
@@ -13,7 +13,7 @@ from threading import Lock
 from exporter.domain.events import Event
 from exporter.errors import Refused, StoreBroken, StoreError, StoreFull
 from exporter.intake.packed import unpacked
-from exporter.intake.tokens import is_bearer
+from exporter.intake.signatures import is_bearer
 from exporter.sources.odoo.log_lines import event_of, parse
 from exporter.store.protocols import Inbox
 from exporter.telemetry import otlp
@@ -28,7 +28,7 @@ class Lines:
     """Takes log requests of several threads at once.
 
     Attributes:
-        digest: SHA-256 of the token.
+        digests: of the tokens that are good now.
         tenants: Odoo's name of a database, or the configured one -> tenant.
         now: the time on the clock of every tenant.
         appended: called after Events became durable.
@@ -36,7 +36,7 @@ class Lines:
     """
 
     inbox: Inbox
-    digest: bytes
+    digests: Callable[[], Sequence[bytes]]
     tenants: Mapping[str, str]
     now: Callable[[], Mapping[str, datetime]]
     appended: Callable[[], None]
@@ -50,7 +50,7 @@ class Lines:
         Raises:
             Refused: 400, 401, 413, 415 or 503.
         """
-        if not is_bearer(authorization, self.digest):
+        if not is_bearer(authorization, self.digests()):
             raise Refused(401, "token")
         as_json = kind.partition(";")[0].strip().lower() == JSON
         try:

@@ -1,7 +1,7 @@
 """What happens to a request: limits, token, parse, append; refusals are counted by reason."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -10,7 +10,7 @@ from threading import Lock
 from exporter.domain.events import Event
 from exporter.errors import Refused, StoreBroken, StoreError, StoreFull
 from exporter.intake.parsing import parse
-from exporter.intake.tokens import is_bearer
+from exporter.intake.signatures import is_bearer
 from exporter.store.protocols import Appended, Inbox
 
 LARGEST = 256 * 1024  # bytes of a body
@@ -24,7 +24,7 @@ class Receiving:
 
     Attributes:
         source: what the token is for.
-        digest: SHA-256 of the token.
+        digests: of the tokens that are good now.
         now: the time on the clock of every tenant that may be appended to.
         appended: called after Events became durable.
         fault: set once the store is broken: the process must exit with 70.
@@ -32,7 +32,7 @@ class Receiving:
 
     inbox: Inbox
     source: str
-    digest: bytes
+    digests: Callable[[], Sequence[bytes]]
     now: Callable[[], Mapping[str, datetime]]
     appended: Callable[[], None]
     fault: StoreBroken | None = None
@@ -71,7 +71,7 @@ class Receiving:
         raw = read()
         if len(raw) > LARGEST:
             raise Refused(413, "too_large", f"Send at most {LARGEST} bytes at once.")
-        if not is_bearer(authorization, self.digest):
+        if not is_bearer(authorization, self.digests()):
             raise Refused(401, "token")
         events = parse(raw, source=self.source, now=self.now())
         tenants = groupby(sorted(events, key=_tenant), key=_tenant)  # sorted is stable: their order stays

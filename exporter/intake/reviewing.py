@@ -114,12 +114,12 @@ class Reviewing:
 
     Attributes:
         hooks: what a hook does with a request that is authentic.
-        digest: SHA-256 of the operator's token.
+        digests: of the operators' tokens that are good now.
     """
 
     review: Review
     hooks: Hooks
-    digest: bytes
+    digests: Callable[[], Sequence[bytes]]
 
     def retry(self, number: int) -> Sequence[str]:
         """Try one again; the ids of its deliveries. It is dropped once it was taken.

@@ -1,10 +1,11 @@
-"""The intake as a whole: the token of a state folder, what receives, the listener."""
+"""The intake as a whole: the tokens of a state folder, what receives, the listener."""
 
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from exporter.errors import StoreBroken
 from exporter.intake.app import create_app
@@ -14,10 +15,10 @@ from exporter.intake.otlp_logs import LARGEST as LARGEST_LOGS
 from exporter.intake.otlp_logs import Lines
 from exporter.intake.receiving import Receiving
 from exporter.intake.reviewing import Reviewing, keeper
-from exporter.intake.tokens import LOGS_TOKEN_FILE, OPERATOR_TOKEN_FILE, digest, token
 from exporter.listening import Listener
 from exporter.store.protocols import Inbox
 from exporter.store.review import Review
+from exporter.tokens import DETECTORS, LOGS, OPERATOR, Tokens
 
 SOURCE = "detectors/findings"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to recognise it
@@ -52,16 +53,15 @@ class Intake(Listener):
         """Listen. `at`: the state folder, where the tokens live, and the address; the others as in Receiving and Hooks.
 
         Raises:
-            ConfigError: the address is taken, or the token cannot be used.
+            ConfigError: the address is taken.
         """
         folder, address = at
-        self.receiving = Receiving(inbox=inbox, source=SOURCE, digest=digest(token(folder)), now=now, appended=appended)
-        keep = keeper(inbox.review)
-        self.hooks = Hooks(inbox=inbox, served=served or {}, now=now, appended=appended, keep=keep)
-        operator = digest(token(folder, OPERATOR_TOKEN_FILE))
-        reviewing = Reviewing(review=inbox.review, hooks=self.hooks, digest=operator)
-        secret = digest(token(folder, LOGS_TOKEN_FILE))
-        self.lines = Lines(inbox=inbox, digest=secret, tenants=tenants or {}, now=now, appended=appended)
+        digests = Tokens(folder).digests
+        taken: dict[str, Any] = {"inbox": inbox, "now": now, "appended": appended}
+        self.receiving = Receiving(**taken, source=SOURCE, digests=partial(digests, DETECTORS))
+        self.hooks = Hooks(**taken, served=served or {}, digests=digests, keep=keeper(inbox.review))
+        self.lines = Lines(**taken, tenants=tenants or {}, digests=partial(digests, LOGS))
+        reviewing = Reviewing(review=inbox.review, hooks=self.hooks, digests=partial(digests, OPERATOR))
         app = create_app(self.receiving, self.lines, reviewing)
         app.wsgi_app = Gate(app.wsgi_app, self.hooks)  # type: ignore[method-assign,assignment] # the seam
         super().__init__(

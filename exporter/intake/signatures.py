@@ -1,7 +1,8 @@
 """How a sender proves itself: Standard Webhooks, GitHub's and Stripe's signatures, a bearer token, a token in the path.
 
 Pure. Everything is compared in constant time, every secret with every signature, whatever came out before: the time
-taken says nothing. A signature is of the raw bytes, before anything is parsed.
+taken says nothing. Of tokens that are only shown a digest suffices; what signs has to be known as it is. A signature is
+of the raw bytes, before anything is parsed.
 Sources: the Standard Webhooks specification (webhook-id, webhook-timestamp, webhook-signature), GitHub's "Validating
 webhook deliveries", Stripe's "Verify webhook signatures manually".
 """
@@ -40,61 +41,82 @@ class Proof:
     signed_at: datetime | None = None
 
 
-def prove(scheme: Scheme, secrets: Sequence[Secret], shown: Shown, now: datetime) -> Proof | str:
-    """A Proof, or in one word why there is none: `missing`, `signature` or `timestamp`."""
-    return _SCHEMES[scheme]([secret.reveal() for secret in secrets], shown, now)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """What a sender may prove himself by: secrets as they are, and SHA-256 digests of tokens that are kept hashed."""
+
+    secrets: Sequence[Secret] = ()
+    digests: Sequence[bytes] = ()
+
+    def plain(self) -> list[str]:
+        """The secrets, for whoever computes a signature with them."""
+        return [secret.reveal() for secret in self.secrets]
 
 
-def _standard(secrets: Sequence[str], shown: Shown, now: datetime) -> Proof | str:
+def prove(
+    scheme: Scheme, secrets: Sequence[Secret], shown: Shown, now: datetime, *, digests: Sequence[bytes] = ()
+) -> Proof | str:
+    """A Proof, or in one word why there is none: `missing`, `signature` or `timestamp`. `digests`: as in Keys."""
+    return _SCHEMES[scheme](Keys(secrets=secrets, digests=digests), shown, now)
+
+
+def is_bearer(authorization: str, digests: Sequence[bytes]) -> bool:
+    """Whether an Authorization header carries a token of one of the digests; in the same time whatever it carries."""
+    scheme, _, presented = authorization.partition(" ")
+    same = _is_token(presented.strip(), Keys(digests=digests))
+    return same and scheme.lower() == "bearer"
+
+
+def _standard(keys: Keys, shown: Shown, now: datetime) -> Proof | str:
     delivery, stamp = shown.headers.get("webhook-id", ""), shown.headers.get("webhook-timestamp", "")
     given = _words(shown.headers.get("webhook-signature", ""), " ")
     signatures = [word.removeprefix("v1,") for word in given if word.startswith("v1,")]
     if not delivery or not stamp or not given or len(delivery) > LONGEST_ID:
         return "missing"
     signed = f"{delivery}.{stamp}.".encode() + shown.raw
-    wanted = [_base64(hmac.digest(_key(secret), signed, "sha256")) for secret in secrets]
+    wanted = [_base64(hmac.digest(_key(secret), signed, "sha256")) for secret in keys.plain()]
     return _fresh(_any_same(signatures, wanted), stamp, now, delivery)
 
 
-def _stripe(secrets: Sequence[str], shown: Shown, now: datetime) -> Proof | str:
+def _stripe(keys: Keys, shown: Shown, now: datetime) -> Proof | str:
     parts = [word.strip().partition("=") for word in _words(shown.headers.get("stripe-signature", ""), ",")]
     stamps = [value for name, _, value in parts if name == "t"]
     signatures = [value for name, _, value in parts if name == "v1"]
     if len(stamps) != 1 or not signatures:
         return "missing"
     signed = f"{stamps[0]}.".encode() + shown.raw
-    wanted = [hmac.digest(secret.encode(), signed, "sha256").hex() for secret in secrets]
+    wanted = [hmac.digest(secret.encode(), signed, "sha256").hex() for secret in keys.plain()]
     return _fresh(_any_same(signatures, wanted), stamps[0], now, "")
 
 
-def _github(secrets: Sequence[str], shown: Shown, now: datetime) -> Proof | str:
+def _github(keys: Keys, shown: Shown, now: datetime) -> Proof | str:
     del now  # GitHub signs no time: a replay dies on the id of its delivery
     given = shown.headers.get("x-hub-signature-256", "")
     delivery = shown.headers.get("x-github-delivery", "")
     if not given.startswith("sha256=") or not delivery or len(delivery) > LONGEST_ID:
         return "missing"
-    wanted = [hmac.digest(secret.encode(), shown.raw, "sha256").hex() for secret in secrets]
+    wanted = [hmac.digest(secret.encode(), shown.raw, "sha256").hex() for secret in keys.plain()]
     if not _any_same([given.removeprefix("sha256=")], wanted):
         return "signature"
     return Proof(delivery=delivery, kind=shown.headers.get("x-github-event", "")[:LONGEST_ID])
 
 
-def _bearer(secrets: Sequence[str], shown: Shown, now: datetime) -> Proof | str:
+def _bearer(keys: Keys, shown: Shown, now: datetime) -> Proof | str:
     del now
     scheme, _, token = shown.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         return "missing"
-    return Proof() if _is_token(token.strip(), secrets) else "signature"
+    return Proof() if _is_token(token.strip(), keys) else "signature"
 
 
-def _token(secrets: Sequence[str], shown: Shown, now: datetime) -> Proof | str:
+def _token(keys: Keys, shown: Shown, now: datetime) -> Proof | str:
     del now
     if not shown.token:
         return "missing"
-    return Proof() if _is_token(shown.token, secrets) else "signature"
+    return Proof() if _is_token(shown.token, keys) else "signature"
 
 
-_SCHEMES: Mapping[Scheme, Callable[[Sequence[str], Shown, datetime], Proof | str]] = {
+_SCHEMES: Mapping[Scheme, Callable[[Keys, Shown, datetime], Proof | str]] = {
     "standard": _standard,
     "stripe": _stripe,
     "github": _github,
@@ -118,10 +140,11 @@ def _any_same(given: Sequence[str], wanted: Sequence[str]) -> bool:
     return sum([hmac.compare_digest(one, two) for one, two in pairs]) > 0
 
 
-def _is_token(given: str, secrets: Sequence[str]) -> bool:
+def _is_token(given: str, keys: Keys) -> bool:
     """Digests are compared: their length says nothing of the token's."""
     digest = sha256(given.encode("utf-8", "surrogatepass")).digest()
-    return sum([hmac.compare_digest(digest, sha256(secret.encode()).digest()) for secret in secrets]) > 0
+    wanted = [*keys.digests, *(sha256(secret.encode()).digest() for secret in keys.plain())]
+    return sum([hmac.compare_digest(digest, one) for one in wanted]) > 0
 
 
 def _key(secret: str) -> bytes:

@@ -15,7 +15,6 @@ import pytest
 
 from detectors import outliers
 from detectors.backtest import Found, findings
-from detectors.reporting import TOKEN_FILE
 from detectors.series import Reading, series
 from exporter.config import STORE_FILE
 from exporter.sources.simulator.company import Company
@@ -45,13 +44,12 @@ def detectors(state: Path, url: str, last: signal.Signals = signal.SIGTERM) -> I
 
 
 def test_a_slow_run_reaches_the_intake(tmp_path: Path) -> None:
-    """100 runs of 2 to 4 s, then 12 s: one Finding, though store, token and intake come late; SIGTERM ends it."""
+    """100 runs of 2 to 4 s, then 12 s: one Finding, though store and intake come late; SIGTERM ends it."""
     place = Place(tmp_path / STORE_FILE)
-    with intake_server("secret") as server, detectors(tmp_path, server.url):
+    with intake_server(tmp_path) as server, detectors(tmp_path, server.url):
         server.answers += [(503, b"full")] * 2
         place.start(T0)
         place.add(numbers(ordinary()))
-        (tmp_path / TOKEN_FILE).write_text("secret")
         until(lambda: server.rows, what="the heartbeat")
         place.add(numbers([12.0], start=100))
         until(server.findings, what="the finding")
@@ -67,8 +65,7 @@ def test_a_killed_process_repeats_nothing(tmp_path: Path) -> None:
     place = Place(tmp_path / STORE_FILE)
     place.start(T0)
     place.add(numbers([*ordinary(), 12.0]))
-    (tmp_path / TOKEN_FILE).write_text("secret")
-    with intake_server("secret") as server:
+    with intake_server(tmp_path) as server:
         with detectors(tmp_path, server.url, last=signal.SIGKILL):
             until(server.findings, what="the finding")
         before = server.findings()

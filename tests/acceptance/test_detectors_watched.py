@@ -6,15 +6,16 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests
 
 from exporter.clock import SystemClock
-from exporter.intake.tokens import TOKEN_FILE
 from exporter.loops.child import Child, spared
 from exporter.sources.odoo.registry import COLLECTIONS
+from exporter.tokens import DETECTORS, Tokens
 from tests.fakes import collector as answers
 from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
@@ -93,7 +94,7 @@ def is_running(pid: int) -> bool:
 
 
 def test_it_is_told_where_to_read_and_post(stage: Stage) -> None:
-    """It gets the state folder and the intake, can post with the token it finds there, and no secret of ours (R15)."""
+    """It gets the state folder and the intake, can post with a token it makes there, and no secret of ours (R15)."""
     stage.will(WAIT)
     os.environ["ACME_SECRET"] = "c4n4ry"
     try:
@@ -104,7 +105,7 @@ def test_it_is_told_where_to_read_and_post(stage: Stage) -> None:
     arguments = stage.said()["arguments"]
     assert isinstance(arguments, list)
     told = dict(zip(arguments[::2], arguments[1::2], strict=True))
-    secret = (Path(told["--state"]) / TOKEN_FILE).read_text(encoding="ascii").strip()
+    secret = Tokens(Path(told["--state"])).make(DETECTORS, datetime.now(UTC), own=True).reveal()
     answer = requests.post(
         f"{told['--intake']}/v1/events", json=[], headers={"Authorization": f"Bearer {secret}"}, timeout=5
     )

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 import requests
+from click.testing import CliRunner
 
+from exporter import cli
+from exporter.tokens import Tokens
 from tests.acceptance.test_intake import intake
 from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
@@ -22,6 +25,13 @@ SECRET, TOKEN = "c4n4ry-stripe", "c4n4ry-token-0123456789abcdef"
 HOOKS = {
     "stripe": {"scheme": "stripe", "secrets": "${env:STRIPE_SECRET}", "criticality": "high"},
     "alertmanager": {"scheme": "token", "secrets": "${env:HOOK_TOKEN}"},
+}
+
+ALERTS = {
+    "version": "4",
+    "alerts": [
+        {"status": "firing", "labels": {"alertname": "D"}, "startsAt": "2026-11-25T10:00:00Z", "fingerprint": "f"}
+    ],
 }
 
 # 10 MB in 10 KB.
@@ -140,6 +150,21 @@ def test_a_token_in_the_path_serves_those_that_sign_nothing(line: tuple[Exporter
     (span,) = roots(collector, "POST /hooks/alertmanager")
     assert (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9 == 300
     assert not any(TOKEN in one for one in exporter.lines)
+
+
+def test_a_made_token_is_good_at_once_and_stands_nowhere(line: tuple[Exporter, FakeCollector]) -> None:
+    """Beside the configured one, without a restart, until it is revoked; only its digest is kept (R15, feature 94)."""
+    exporter, _ = line
+    made = exporter.token("hooks/alertmanager")
+    url, known = f"{intake(exporter)}/hooks/alertmanager", requests.Request("POST", json=ALERTS)
+    assert [send(f"{url}/{one}", known).status_code for one in (made, TOKEN, made[:-1])] == [202, 202, 401]
+    assert send(f"{intake(exporter)}/hooks/stripe/{made}", known).status_code == 401
+    name = Tokens(exporter.state).kept()[0].name
+    assert CliRunner().invoke(cli.main, ["token", "revoke", "--state", str(exporter.state), name]).exit_code == 0
+    assert [send(f"{url}/{one}", known).status_code for one in (made, TOKEN)] == [401, 202]
+    exporter.stop()
+    assert not any(made in one for one in exporter.lines)
+    assert not [path for path in exporter.state.iterdir() if made.encode() in path.read_bytes()]
 
 
 @pytest.mark.parametrize(

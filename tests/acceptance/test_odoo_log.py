@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from exporter.intake.tokens import LOGS_TOKEN_FILE
 from exporter.telemetry import otlp
+from exporter.tokens import LOGS
 from tests.acceptance.test_intake import intake
 from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
@@ -92,7 +92,7 @@ def test_a_run_that_both_saw_is_told_once_with_the_logs_words(
 def test_the_collector_is_told_the_truth(line: tuple[Exporter, FakeCollector]) -> None:
     """Token, encoding, packed bombs, databases nobody watches: refused or counted, never half."""
     exporter, _ = line
-    url, good = f"{intake(exporter)}/v1/logs", (exporter.state / LOGS_TOKEN_FILE).read_text().strip()
+    url, good = f"{intake(exporter)}/v1/logs", exporter.token(LOGS)
     head = {"Authorization": f"Bearer {good}", "Content-Type": "application/x-protobuf"}
     body = otlp.encode_lines([run_of("x", 7, datetime.now(UTC), 1.0)], "acme")
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from exporter.intake.server import Intake
-from exporter.intake.tokens import LOGS_TOKEN_FILE
 from exporter.store import open_store
 from exporter.telemetry import otlp
+from exporter.tokens import LOGS, Tokens
 
 LINES, TOGETHER, ROUNDS = 40_000, 1_000, 3
 CRON = "odoo.addons.base.models.ir_cron"
@@ -51,7 +51,7 @@ def _ours(folder: Path, first: int) -> float:
     now = lambda: {"acme": datetime.now(UTC)}  # noqa: E731
     intake = Intake(store, (folder, ("127.0.0.1", 0)), now=now, appended=lambda: None, tenants={"acme": "acme"})
     intake.start()
-    head = {"Authorization": f"Bearer {(folder / LOGS_TOKEN_FILE).read_text().strip()}"}
+    head = {"Authorization": f"Bearer {Tokens(folder).make(LOGS, datetime.now(UTC)).reveal()}"}
     bodies = [otlp.encode_lines(batch, "acme") for batch in _batches(first)]
     try:
         connection = http.client.HTTPConnection("127.0.0.1", intake.port)

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any, Self
@@ -22,6 +23,7 @@ from exporter.config import STORE_FILE
 from exporter.sources.odoo.registry import COLLECTIONS, SELDOM
 from exporter.store import open_reader
 from exporter.store.protocols import PollReport
+from exporter.tokens import Tokens
 
 ROOT = Path(__file__).parents[2]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -82,6 +84,10 @@ class Exporter:
     def store(self) -> Path:
         """The file of its store."""
         return self.state / STORE_FILE
+
+    def token(self, opens: str) -> str:
+        """A new token that opens something of it (`detectors`, `logs`, `hooks/NAME`)."""
+        return Tokens(self.state).make(opens, datetime.now(UTC)).reveal()
 
     @property
     def process(self) -> "subprocess.Popen[str]":

@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
+
+from exporter.intake.signatures import is_bearer
+from exporter.tokens import DETECTORS, Tokens
 
 
 @dataclass
@@ -15,10 +19,10 @@ class IntakeServer:
 
     Attributes:
         answers: (status, body) of the next requests; then every one is taken.
-        token: what a request must carry.
+        tokens: of which a request must carry one.
     """
 
-    token: str
+    tokens: Tokens
     url: str = ""
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -28,7 +32,7 @@ class IntakeServer:
         """Keep the rows and count them."""
         if self.answers:
             return self.answers.pop(0)
-        if authorization != f"Bearer {self.token}":
+        if not is_bearer(authorization, self.tokens.digests(DETECTORS)):
             return 401, b"wrong token"
         rows, before = json.loads(raw), len(self.rows)
         self.requests.append({"rows": rows})
@@ -43,9 +47,9 @@ class IntakeServer:
 
 
 @contextmanager
-def intake_server(token: str) -> Iterator[IntakeServer]:
-    """One on a free port."""
-    heard = IntakeServer(token=token)
+def intake_server(folder: Path) -> Iterator[IntakeServer]:
+    """One on a free port, with the tokens of a state folder."""
+    heard = IntakeServer(tokens=Tokens(folder))
 
     class Answering(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

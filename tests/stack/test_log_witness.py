@@ -4,12 +4,13 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exporter.intake.tokens import LOGS_TOKEN_FILE
+from exporter.tokens import LOGS, Tokens
 from tests.stack.conftest import CONFIG
 from tests.stack.lab import Lab, company, running
 from tests.stack.servers.collector import Collector, Targets
@@ -47,8 +48,8 @@ def witnessed(postgres: Postgres, stack_folder: Path) -> Iterator[Witnessed]:
         exporter = Exporter(folder / "exporter", [{**access, "poll_seconds": 1, "odoo_log": True}])
         port = free_port()
         exporter.configure(intake_port=port, detectors=False)
-        with exporter:  # the token of its state folder is made at its first start
-            token = (exporter.state / LOGS_TOKEN_FILE).read_text().strip()
+        exporter.state.mkdir(parents=True)
+        token = Tokens(exporter.state).make(LOGS, datetime.now(UTC)).reveal()
         told = {"ODOO_LOG_FILE": str(lab.odoo.log), "ODOO_OTEL_LOGS_TOKEN": token, "ODOO_LOG_START": "beginning"}
         told["EXPORTER_INTAKE"] = f"http://{HOST}:{port}"
         targets = Targets(jaeger=jaeger.otlp_grpc, exporter=exporter.target)

@@ -47,6 +47,16 @@ def test_any_text_is_one_line(text: str) -> None:
     assert json.loads(found)["message"] == text
 
 
+@pytest.mark.parametrize("end", ["", " now", "?x=1", "'", "\n", "/more"])
+def test_what_ends_the_address_of_a_hook_is_masked(end: str) -> None:
+    """Of a token that is kept hashed nobody knows the text: waitress logs the address of a client that left (R15)."""
+    found = json.loads(line("Client disconnected while serving /hooks/odoo/c4n4ry-t0ken" + end))["message"]
+
+    assert "c4n4ry" not in found
+    assert found.startswith(f"Client disconnected while serving /hooks/odoo/{REDACTED}")
+    assert json.loads(line("served /hooks/odoo and /hooks/"))["message"] == "served /hooks/odoo and /hooks/"
+
+
 @pytest.mark.parametrize("shown", ["c4n4ry/key+of=acme", "c4n4ry%2Fkey%2Bof%3Dacme"])
 def test_a_secret_is_masked_wherever_it_stands(shown: str) -> None:
     """A configured secret does not appear in message, arguments, extras or traceback, not even encoded (R15)."""

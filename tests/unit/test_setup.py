@@ -1,6 +1,7 @@
 """`odoo-otel webhook-setup`: the rule that an administrator makes, in three forms; its token only where asked for."""
 
 import ast
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from exporter import cli
+from exporter.intake.signatures import is_bearer
 from exporter.sources.odoo.firing import Condition, Firing, firing
+from exporter.tokens import FILE, HOOKS, Tokens
 
 TOKEN = "c4n4ry-token"
 CONFIG = """\
@@ -22,6 +25,7 @@ databases:
     approvals: [sale.order]
     hooks:
       odoo: {scheme: token, secrets: [c4n4ry-token, older]}
+      bare: {scheme: token, mapping: odoo}
       stripe: {scheme: stripe, secrets: s}
 """
 Command = Callable[..., Result]
@@ -31,7 +35,8 @@ Command = Callable[..., Result]
 def command(tmp_path: Path) -> Command:
     """Call `odoo-otel webhook-setup` with a configuration."""
     file = tmp_path / "odoo-otel.yaml"
-    file.write_text(CONFIG)
+    (tmp_path / "state").mkdir()
+    file.write_text(f"state_dir: {tmp_path / 'state'}\n{CONFIG}")
     return lambda *words: CliRunner().invoke(cli.main, ["webhook-setup", "--config", str(file), *words])
 
 
@@ -45,6 +50,27 @@ def test_the_token_is_shown_where_it_is_asked_for(command: Command, form: str) -
     assert "http://127.0.0.1:9465/hooks/odoo/TOKEN" in hidden.stdout
     assert f"/hooks/odoo/{TOKEN}" in shown.stdout
     assert "older" not in shown.output
+
+
+@pytest.mark.parametrize("form", ["text", "xml", "shell"])
+def test_a_new_token_is_shown_once_and_kept_as_its_digest(command: Command, tmp_path: Path, form: str) -> None:
+    """Each --new-token is another one, good beside the others; the state folder holds digests alone (feature 94)."""
+    said = [command("odoo", "--format", form, "--new-token") for _ in range(2)]
+    made = [re.findall("/hooks/odoo/([0-9a-f]{64})", one.stdout) for one in said]
+    assert len({*made[0], *made[1]}) == 2
+    for one in (*made[0], *made[1]):
+        assert is_bearer(f"Bearer {one}", Tokens(tmp_path / "state").digests(HOOKS + "odoo"))
+        assert one.encode() not in (tmp_path / "state" / FILE).read_bytes()
+    assert "this once" in said[0].output
+    assert TOKEN not in said[0].output
+
+
+def test_a_hook_may_have_no_secret_in_the_configuration(command: Command) -> None:
+    """What was never written down cannot be shown: the sentence says how to make another one."""
+    said = command("bare", "--show-token")
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert "kept as digests and cannot be shown: make another one with --new-token" in said.stderr
+    assert "/hooks/bare/TOKEN" in command("bare").stdout
 
 
 def test_a_person_is_told_what_to_click(command: Command) -> None:
@@ -76,6 +102,6 @@ def test_the_rule_can_be_judged_from_outside(command: Command) -> None:
 def test_a_hook_that_must_sign_is_refused(command: Command) -> None:
     """Odoo can sign nothing, and a name that is not configured is said."""
     assert "scheme: token" in command("stripe").stderr
-    assert "odoo, stripe" in command("nobody").stderr
+    assert "odoo, bare, stripe" in command("nobody").stderr
     assert "technical name" in command("odoo", "--state", "a'); evil").stderr
     assert command("odoo", "--state", "a'); evil").exit_code == 1

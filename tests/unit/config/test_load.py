@@ -286,6 +286,11 @@ def test_parts_are_read_under_their_names(load_yaml: Load) -> None:
         ("scheme: token", "scheme: magic", "databases[0].hooks.odoo.scheme: must be one of standard,"),
         ("odoo: {", "'o/o': {", "databases[0].hooks.o/o: must stand under a name of letters,"),
         ("secrets: plain", "secret: plain", "databases[0].hooks.odoo.secret: is not known; did you mean secrets?"),
+        (
+            'stripe, secrets: ["${env:NEW}", "${env:OLD}"]',
+            "stripe",
+            "databases[0].hooks.stripe.secrets: is missing; stripe signs with one.",
+        ),
         ("secrets: plain", "secrets: []", "databases[0].hooks.odoo.secrets: must be a secret or a list of them,"),
         ("{url: https://n8n.example,", "{", "databases[0].n8n.url: is missing;"),
         ("${env:OLD}", "${env:NONE}", "databases[0].hooks.stripe.secrets: the environment variable NONE is not set;"),

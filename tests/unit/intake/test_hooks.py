@@ -94,7 +94,7 @@ def test_a_retry_says_what_the_store_cannot() -> None:
     """503 and a sentence while it does not answer."""
     store: Any = Store(StoreError("slow"))
     with pytest.raises(Refused) as caught:
-        Reviewing(review=store, hooks=hooks(store), digest=b"").retry(1)
+        Reviewing(review=store, hooks=hooks(store), digests=lambda: ()).retry(1)
     assert caught.value.status == 503
 
 
@@ -103,6 +103,6 @@ def test_what_was_set_aside_stays_with_its_database() -> None:
     posted = Posted(hook="shop", raw=b"good", received_at=NOW)
     store: Any = Store(kept=aside("acme", posted, WHY))
     with pytest.raises(Refused) as caught:
-        Reviewing(review=store, hooks=hooks(store, tenant="beta"), digest=b"").retry(1)
+        Reviewing(review=store, hooks=hooks(store, tenant="beta"), digests=lambda: ()).retry(1)
     assert (caught.value.status, caught.value.sentence) == (409, "The hook shop belongs to beta now, and this to acme.")
     assert store.within == [None]

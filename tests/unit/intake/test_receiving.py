@@ -60,7 +60,7 @@ class Desk:
         self.receiving = Receiving(
             inbox=self.inbox,
             source=SOURCE,
-            digest=sha256(TOKEN.encode()).digest(),
+            digests=lambda: [sha256(TOKEN.encode()).digest()],
             now=lambda: KNOWN,
             appended=lambda: self.woken.append(1),
         )
