@@ -24,7 +24,7 @@ from exporter.service import Service
 from exporter.sources.simulator import Company, business_morning, simulated_sources
 from exporter.sources.simulator.company import COLLECTIONS
 from exporter.store import open_reader, open_store
-from exporter.store.protocols import FOLD, PollReport
+from exporter.store.protocols import FOLD, PollReport, Reader
 
 NAME = "demo"
 SEED = 19
@@ -79,10 +79,13 @@ def demo(options: DemoOptions) -> dict[str, float]:
     service.start()
     try:
         _show(service, options, company, began)
-        numbers = {**_numbers(service, monotonic() - began), **_score(service, company)}
     finally:
         service.stop()
-    return numbers
+    reader = open_reader(options.state_dir / STORE_FILE)  # what was told while it stopped counts, too
+    try:
+        return {**_numbers(reader, monotonic() - began), **_score(reader, company)}
+    finally:
+        reader.close()
 
 
 def _company(options: DemoOptions) -> tuple[Company, ScaledClock]:
@@ -161,16 +164,16 @@ def _history(service: Service, company: Company) -> float:
     return min(part, 0.99) if waiting or part < 1 else 1.0
 
 
-def _score(service: Service, company: Company) -> dict[str, float]:
+def _score(reader: Reader, company: Company) -> dict[str, float]:
     """What was found of the incidents the company was given."""
-    rows = service.reader.runs(tenant=NAME, limit=FINDINGS, kind="finding")
-    now = max((report.began_at for report, _ in service.reader.reports(NAME)), default=company.live)
+    rows = reader.runs(tenant=NAME, limit=FINDINGS, kind="finding")
+    now = max((report.began_at for report, _ in reader.reports(NAME)), default=company.live)
     findings = [decode_run(row.body) for _, row in rows]
     return asdict(score(findings, company.incidents(), company.live, now))
 
 
-def _numbers(service: Service, seconds: float) -> dict[str, float]:
-    counts = service.reader.counts()
+def _numbers(reader: Reader, seconds: float) -> dict[str, float]:
+    counts = reader.counts()
     found: dict[str, float] = {name: counts.get(name, 0) for name in COUNTED}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_IN_MIB
     return {**found, "seconds": round(seconds, 1), "rss_mib": round(peak, 1)}

@@ -167,7 +167,7 @@ class Service:
         return next((fault for fault in (*faults, self.intake.fault) if fault), None)
 
     def stop(self) -> None:
-        """Stop polling and detecting, fold what is there, finish the requests in flight, close the store."""
+        """Stop polling and detecting, fold what is there, send what a server takes at once, close the store."""
         if self.detectors is not None:
             self.detectors.halt()
         for loop in self._loops:
@@ -181,7 +181,9 @@ class Service:
         self.intake.stop(0.5)
         self.fleet.folding.halt()
         self.fleet.folding.join(DRAIN)
-        self.sending.stop(DRAIN)
+        until = monotonic() + DRAIN
+        self.sending.drain(DRAIN / 2)
+        self.sending.stop(until - monotonic())
         if self.reporting is not None:
             self.reporting.halt()
             self.reporting.join(1.0)

@@ -130,6 +130,15 @@ class Lane:
         """New rows are there; a lane that backs off is not disturbed."""
         self._fresh.set()
 
+    def flows(self) -> bool:
+        """Whether rows wait that the server takes, as far as is known."""
+        if self._sink is None or self.state.condition != "sending":
+            return False
+        try:
+            return bool(self._outbox.pending(self._signal, 1))
+        except StoreError:
+            return False
+
     def stop(self) -> None:
         """End after the request in flight."""
         self._stopping.set()

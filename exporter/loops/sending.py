@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 
 from exporter.clock import Clock
 from exporter.loops.lane import Lane, LaneOptions, LaneState
@@ -14,6 +14,7 @@ from exporter.store.encoded import Signal
 from exporter.store.protocols import Outbox
 
 GRACE = 4.0
+LOOK = 0.02  # seconds between two looks at what drains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,13 @@ class Sending:
     def fault(self) -> BaseException | None:
         """What ended a lane, if something did: StoreBroken means the process must exit with 70."""
         return next((lane.fault for lane in self.lanes if lane.fault), None)
+
+    def drain(self, grace: float = GRACE) -> None:
+        """Let go what can: back when nothing waits, when a server does not take it, or after `grace` seconds."""
+        until = monotonic() + grace
+        while monotonic() < until and self.alive() and any(lane.flows() for lane in self.lanes):
+            self.wake()
+            sleep(LOOK)
 
     def stop(self, grace: float = GRACE) -> bool:
         """Finish the requests in flight, within `grace` seconds; what did not end is not settled. True if all did."""

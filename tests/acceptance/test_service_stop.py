@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import apsw
 import pytest
@@ -12,7 +13,7 @@ from exporter.sources.odoo.registry import COLLECTIONS
 from exporter.store import open_store
 from tests.fakes import collector as answers
 from tests.fakes import odoo_live as live
-from tests.fakes.collector import FakeCollector
+from tests.fakes.collector import Behaviour, FakeCollector
 from tests.fakes.exporter import Exporter, until
 from tests.fakes.odoo_live import LiveOdoo, LiveServer, live_lab
 
@@ -65,6 +66,25 @@ def test_sigterm_ends_it_at_once_and_nothing_is_lost(tmp_path: Path, odoo: LiveO
         assert len(set(roots) & collector.stored.keys()) == 500
         assert exporter.value("odoo_job_runs_total", odoo_database="acme", result="success") == 500
         exporter.stop()
+
+
+def test_sigterm_lets_go_what_the_server_takes(tmp_path: Path, odoo: LiveOdoo, server: LiveServer) -> None:
+    """R20: what waits at SIGTERM for a Collector that takes it, slowly, has left when the process has."""
+    gate = Event()
+    slow = Behaviour(lambda exchange: (gate.wait(30), time.sleep(0.15), exchange.answer(200))[2], stores=True)
+    with (
+        FakeCollector(default=slow) as collector,
+        Exporter(tmp_path, [server.entry("acme")], endpoint=collector.url) as exporter,
+    ):
+        until(lambda: _polled(exporter))
+        with odoo.transaction():
+            for _ in range(3000):
+                live.done(odoo, live.job(odoo))
+        until(lambda: exporter.counts()["spans"] == 9000, 60)
+        gate.set()
+        exporter.stop()
+        assert exporter.settled("acme")
+        assert len({span.span_id for span in collector.spans()}) == 9000
 
 
 def test_sigterm_ends_it_though_odoo_and_collector_hang(tmp_path: Path, odoo: LiveOdoo, server: LiveServer) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.clock import StepClock
+from exporter.clock import StepClock, SystemClock
 from exporter.errors import StoreBroken, StoreFull
 from exporter.loops.lane import Lane, LaneOptions
 from exporter.loops.limits import Backoff
@@ -310,6 +310,19 @@ def test_a_broken_store_ends_the_lane_and_says_so() -> None:
     assert isinstance(sending.fault, StoreBroken)
     assert sending.state()[0].condition == "broken"
     assert not sending.alive()
+
+
+def test_what_the_server_takes_leaves_before_the_end() -> None:
+    """R20: `drain` is back when everything has left, at once when nobody takes it or nothing is sent anywhere."""
+    refuse = ScriptedSink(lambda _: Retry(reason="http_503"))
+    for sink, left in ((ScriptedSink(), 0), (refuse, 3), (None, 3)):
+        outbox = MemoryOutbox()
+        outbox.add(span_rows(3))
+        sending = Sending(outbox, sink, SystemClock(), SendingOptions(signals=("traces",)))
+        sending.start()
+        sending.drain(30)
+        assert len(outbox.rows) == left
+        assert sending.stop()
 
 
 def test_signals_are_independent() -> None:
