@@ -5,10 +5,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.fakes.collector import Behaviour, FakeCollector
 
 NUMBERS = {"events", "runs", "spans", "observations", "open_runs", "seconds", "rss_mib"}
 METRICS = re.compile(r"live at 60x: (http://127\.0\.0\.1:\d+/metrics)")
@@ -24,12 +27,11 @@ def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "exporter", *arguments]
 
 
-def _demo(state: Path, seconds: int = 8) -> dict[str, float]:
+def _demo(state: Path, seconds: int = 8, **environ: str) -> dict[str, float]:
     """Run the demo to its end; its last line."""
     command = _command("demo", "--days", "2", "--port", "0", "--seconds", str(seconds))
-    done = subprocess.run(
-        command, env=_environment(state), capture_output=True, text=True, timeout=seconds + GRACE, check=True
-    )
+    env = _environment(state) | environ
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=seconds + GRACE, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -76,6 +78,18 @@ def test_a_second_start_goes_on_where_the_first_one_stopped(state: Path) -> None
     assert before["events"] < after["events"] < before["events"] * 1.3
     ids = [json.loads(line)["run"] for line in _say(state, "runs", "--limit", "10000", "--json").splitlines()]
     assert len(ids) == len(set(ids))
+
+
+def test_every_span_of_its_last_line_was_sent(tmp_path: Path) -> None:
+    """As many different spans arrive at OTEL_EXPORTER_OTLP_ENDPOINT as the last line says, at a slow one, too (R3)."""
+    slow = Behaviour(lambda exchange: (time.sleep(0.2), exchange.answer(200))[1], stores=True)
+    with FakeCollector(default=slow) as collector:
+        numbers = _demo(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, ODOO_OTEL_DETECTORS="false")
+        arrived = [(span.trace_id, span.span_id) for span in collector.spans()]
+
+    assert numbers["spans"] > 1000
+    assert len(set(arrived)) == len(arrived) == numbers["spans"]
+    assert {request.signal for request in collector.requests} == {"traces", "logs"}
 
 
 def test_metrics_answer_while_it_runs(tmp_path: Path) -> None:
