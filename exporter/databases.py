@@ -144,7 +144,7 @@ def choice(cost: Cost) -> Choice:
 
 def sources(database: Database) -> tuple[str, ...]:
     """The collections of Odoo that are read, and n8n where there is one."""
-    wanted = database.cost.sources or tuple(COLLECTIONS)
+    wanted = database.cost.collections()
     chosen = tuple(name for name in COLLECTIONS if name in wanted and (name != LOGGING or database.ir_logging != "no"))
     return (*chosen, N8N) if database.n8n else chosen
 

@@ -24,6 +24,10 @@ class Cost:
         default=(),
         metadata=setting(k.some(*COLLECTIONS), "What is read of Odoo; left out, all of it."),
     )
+    exclude_sources: tuple[str, ...] = field(
+        default=(),
+        metadata=setting(k.some(*COLLECTIONS), "What is not read of Odoo."),
+    )
     include_models: tuple[str, ...] = field(
         default=(), metadata=setting(k.MODELS, "Only Runs of these models are told; left out, of all.")
     )
@@ -60,3 +64,8 @@ class Cost:
             "So many calls a minute are made at most, evenly; 0 as many as needed. Fewer are slower, never wrong.",
         ),
     )
+
+    def collections(self) -> tuple[str, ...]:
+        """What is read of Odoo."""
+        wanted = self.sources or COLLECTIONS
+        return tuple(name for name in COLLECTIONS if name in wanted and name not in self.exclude_sources)

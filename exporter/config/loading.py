@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from exporter.config.action import Action
+from exporter.config.cost import Cost
 from exporter.config.integration import Expected, Hook
 from exporter.config.kinds import Setting, setting_of
 from exporter.config.model import Config, Database, Skipped
@@ -19,6 +20,7 @@ from exporter.errors import ConfigError
 
 Raw = Mapping[object, object]
 PREFIX = "ODOO_OTEL_"
+DOCUMENTS = "odoo/approvals"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +171,7 @@ def _unseen(values: Mapping[str, object], where: str) -> list[str]:
     models: tuple[str, ...] = values.get("approvals", ("purchase.order",))  # type: ignore[assignment]
     seen = {"hook": {hook.name for hook in hooks}, "record": set(models)}
     says = {"hook": "hooks", "record": "approvals"}
-    faults = []
+    faults = _unread(values, where)
     for one in expected:
         for name, happens in (("after", one.after), ("then", one.then)):
             label = f"{where}.expect.{one.name}.{name}"
@@ -178,6 +180,15 @@ def _unseen(values: Mapping[str, object], where: str) -> list[str]:
             elif happens.what != "n8n" and happens.name not in seen[happens.what]:
                 faults.append(f"{label}: {happens.name} does not stand under `{says[happens.what]}`: name it there.")
     return faults
+
+
+def _unread(values: Mapping[str, object], where: str) -> list[str]:
+    """What needs the documents, where those are left out to save cost: nothing of it would ever be judged."""
+    cost: Cost = values.get("cost") or Cost()  # type: ignore[assignment] # None where it has faults of its own
+    if DOCUMENTS in cost.collections():
+        return []
+    sentence = f"needs {DOCUMENTS}, which {where}.cost leaves out: read it, or leave this out"
+    return [f"{where}.{key}: {sentence}." for key in ("expect", "unique") if values.get(key)]
 
 
 def _database(values: Mapping[str, object]) -> Database:

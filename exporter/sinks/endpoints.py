@@ -30,6 +30,7 @@ _EXPORTER: Mapping[Signal, tuple[str, str]] = {
     "logs": ("OTEL_LOGS_EXPORTER", "otlp"),
     "metrics": ("OTEL_METRICS_EXPORTER", "none"),
 }
+_SCRAPED: Mapping[Signal, tuple[str, ...]] = {"metrics": ("prometheus",)}  # they are, whatever is pushed beside
 _TEMPORALITY = names.OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE
 _FILES = ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
 
@@ -91,8 +92,9 @@ def metric_interval(environ: Mapping[str, str]) -> float:
 def _is_on(environ: Mapping[str, str], signal: Signal, faults: list[str]) -> bool:
     name, default = _EXPORTER[signal]
     chosen = {part.strip() for part in (environ.get(name) or default).split(",")}
-    if unknown := chosen - {"otlp", "none", "prometheus", "console"}:
-        faults.append(f"{name}={','.join(sorted(unknown))} is not known here: set otlp or none.")
+    known = {"otlp", "none", *_SCRAPED.get(signal, ())}
+    if unknown := chosen - known:
+        faults.append(f"{name}={','.join(sorted(unknown))} is not known here: set {' or '.join(sorted(known))}.")
     return "otlp" in chosen and environ.get(names.OTEL_SDK_DISABLED, "").strip().lower() != "true"
 
 

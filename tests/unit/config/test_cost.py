@@ -41,6 +41,14 @@ def test_a_choice_arrives_in_the_fold(tmp_path: Path) -> None:
     assert tuple(watched.expected) == ("odoo/crons", "odoo/jobs"), "what is not read is not reported on"
 
 
+def test_a_source_can_be_left_out(tmp_path: Path) -> None:
+    """Everything but what is excluded; what is excluded is not read though it is included, too."""
+    watched = watch(loaded(tmp_path, cost={"exclude_sources": ["odoo/mails", "odoo/keys"]}), 200)
+    assert set(watched.expected) == set(COLLECTIONS) - {"odoo/mails", "odoo/keys"}
+    both = {"sources": ["odoo/jobs", "odoo/mails"], "exclude_sources": ["odoo/mails"]}
+    assert tuple(watch(loaded(tmp_path, cost=both), 200).expected) == ("odoo/jobs",)
+
+
 def test_the_sources_are_those_there_are() -> None:
     """A collection that can be read can be chosen."""
     assert set(cost.COLLECTIONS) == set(COLLECTIONS)
@@ -50,6 +58,7 @@ def test_the_sources_are_those_there_are() -> None:
     ("given", "said"),
     [
         ({"sources": ["odoo/cron"]}, "databases[0].cost.sources: must be a list with some of odoo/logging"),
+        ({"exclude_sources": ["mails"]}, "databases[0].cost.exclude_sources: must be a list with some of odoo/logging"),
         ({"signals": ["trace"]}, "databases[0].cost.signals: must be a list with some of traces, metrics, logs."),
         ({"sample_successes": 10}, "databases[0].cost.sample_successes: must be a number from 0 to 1."),
         ({"exclude_companies": ["acme"]}, "databases[0].cost.exclude_companies: must be a list of ids such as [1, 3]."),

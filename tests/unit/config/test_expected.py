@@ -98,6 +98,11 @@ def test_what_is_declared_reaches_the_fold(tmp_path: Path) -> None:
         ),
         ("    n8n: {url", "    #n8n: {url", "databases[0].expect.provisioned.then: there is no n8n here;"),
         ("record:sale.order=sale", "record:sale.order", "databases[0].expect.confirmed.then: must be `hook:NAME` or"),
+        (
+            "approvals: [sale.order]",
+            "approvals: [sale.order]\n    cost: {exclude_sources: [odoo/approvals]}",
+            "databases[0].expect: needs odoo/approvals, which databases[0].cost leaves out",
+        ),
         ("hook:stripe=invoice.paid", "mail:stripe", "databases[0].expect.confirmed.after: must be `hook:NAME` or"),
         ("within: 900", "within: 0", "databases[0].expect.confirmed.within: must be a number of seconds"),
         ("same_record: false", "same: false", "databases[0].expect.provisioned.same: is not known;"),

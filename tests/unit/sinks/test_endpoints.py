@@ -66,6 +66,22 @@ def test_each_signal_can_be_switched_off() -> None:
     assert endpoints({COMMON: "http://a:4318", "OTEL_SDK_DISABLED": "true"}) == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "possible"),
+    [
+        ("OTEL_TRACES_EXPORTER", "console", "set none or otlp."),
+        ("OTEL_LOGS_EXPORTER", "otlp,prometheus", "set none or otlp."),
+        ("OTEL_METRICS_EXPORTER", "console", "set none or otlp or prometheus."),
+    ],
+)
+def test_an_exporter_that_there_is_not_is_refused(name: str, value: str, possible: str) -> None:
+    """Nothing is taken silently that would not happen; metrics are scraped anyway, so `prometheus` is true of them."""
+    with pytest.raises(ConfigError) as caught:
+        endpoints({COMMON: "http://a:4318", name: value})
+    assert [fault.endswith(possible) for fault in caught.value.faults] == [True]
+    assert set(endpoints({COMMON: "http://a:4318", "OTEL_METRICS_EXPORTER": "prometheus"})) == {"traces", "logs"}
+
+
 def test_a_signal_may_go_elsewhere() -> None:
     """A signal's own endpoint is taken as it stands, with its own certificate."""
     bundle = Path(certifi.where())
