@@ -142,6 +142,10 @@ class Fleet:
         """`host.id` of every database that is watched."""
         return {name: one.folding.host_id for name, one in self._watched.items()}
 
+    def expected(self) -> dict[str, frozenset[str]]:
+        """The names of the Sources of every database that is watched."""
+        return {name: frozenset(one.expected) for name, one in self._watched.items()}
+
     @property
     def refused(self) -> frozenset[str]:
         """Who is refused by its database, or by the n8n beside it."""

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Protocol
 from urllib.parse import quote
 
 from exporter.config import REDACTED, Secret
@@ -17,6 +17,16 @@ NOISY = ("odoorpc", "urllib3", "waitress.queue", "werkzeug")
 # Tokens of which we keep digests alone: the listener logs an address when its client leaves before the answer.
 _TOKEN = re.compile(r"(/hooks/[A-Za-z0-9][A-Za-z0-9_.-]{0,62}/)[^\s\"'?#]+")
 _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+class Outlet(Protocol):
+    """Where lines go: a stream, or what stands before one."""
+
+    def write(self, text: str, /) -> int:
+        """Some lines."""
+
+    def flush(self) -> None:
+        """All of them, now."""
 
 
 class JsonLines(logging.Formatter):
@@ -63,7 +73,7 @@ def _message(record: logging.LogRecord) -> str:
         return f"{record.msg} {record.args}"
 
 
-def configure(level: str, secrets: Iterable[Secret], stream: TextIO = sys.stderr) -> None:
+def configure(level: str, secrets: Iterable[Secret], stream: Outlet = sys.stderr) -> None:
     """Send every log of this process, warnings included, through JsonLines to the stream."""
     outlet = logging.StreamHandler(stream)
     outlet.setFormatter(JsonLines(secrets))

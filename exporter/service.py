@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from threading import Event as Flag
 from time import monotonic
 
 from exporter import logs
+from exporter.backfill import showing
 from exporter.clock import SystemClock
 from exporter.config import STORE_FILE, Config
 from exporter.config.derived import by_any_name, retention, secrets
@@ -29,6 +31,7 @@ from exporter.loops.reporting import Reporting
 from exporter.loops.sending import Sending, SendingOptions
 from exporter.metering import Metering
 from exporter.reloading import Reloading
+from exporter.screen import Screen, screen_on
 from exporter.sinks.endpoints import endpoints, metric_interval
 from exporter.sinks.opening import open_sink
 from exporter.store import open_reader, open_store
@@ -62,10 +65,13 @@ class Service:
         watched: Sequence[Watched],
         environ: Mapping[str, str],
         read: Callable[[], Config] | None = None,
+        *,
+        screen: Screen | None = None,
     ) -> None:
         """Open the store and listen; the detectors are started with everything else.
 
-        `read` is how the configuration is read again at SIGHUP; without it nothing can change.
+        `read` is how the configuration is read again at SIGHUP; without it nothing can change. `screen`: the terminal
+        that shows how far the past is read, where there is one.
 
         Raises:
             ConfigError: an address is taken, an OTEL_* variable or an old token cannot be used.
@@ -89,6 +95,7 @@ class Service:
         self._reports: Reporting | None = None
         self.fleet = Fleet(store=self.store, clock=self._clock, told=self.sending.wake)
         self.fleet.watch(watched)
+        self.backfill = showing(self.reader, self.fleet.expected, self._clock, screen)
         self._keeping = self._housekeeping()
         self.housekeeping = Repeating("housekeeping", self._keeping.step, self._clock, LOOK)
         self.intake = Intake(
@@ -129,6 +136,7 @@ class Service:
         self.sending.start()
         self.housekeeping.start()
         self.fleet.start()
+        self.backfill.start()
         if self.reporting is not None:
             self.reporting.start()
         if self.detectors is not None:
@@ -188,6 +196,7 @@ class Service:
             self.reporting.halt()
             self.reporting.join(1.0)
         self.web.stop(1.0)
+        self.backfill.join(1.0)
         if self._sink is not None:
             self._sink.close()
         self.reader.close()
@@ -240,7 +249,7 @@ class Service:
 
     @property
     def _loops(self) -> list[Repeating]:
-        return [*self.fleet.loops, self.housekeeping, *([self.reporting] if self.reporting else [])]
+        return [*self.fleet.loops, self.housekeeping, self.backfill, *([self.reporting] if self.reporting else [])]
 
     def _reporting(self, snapshot: Snapshot, seconds: float) -> Repeating:
         assert self._sink is not None  # noqa: S101 - metrics are sent only where there is one
@@ -286,10 +295,13 @@ def run(config: Config, read: Callable[[], Config]) -> int:
 
     `read` reads the configuration again, at every SIGHUP.
     """
-    logs.configure(config.log_level, secrets(config))
+    screen = screen_on(sys.stderr, os.environ)
+    logs.configure(config.log_level, secrets(config), screen or sys.stderr)
     for skipped in config.skipped:
         log.error("%s is skipped: %s", skipped.name, " ".join(skipped.faults))
-    service = Service(config, [watch(one, config.label_cap) for one in config.databases], os.environ, read)
+    service = Service(
+        config, [watch(one, config.label_cap) for one in config.databases], os.environ, read, screen=screen
+    )
     return until_told(service)
 
 

@@ -9,10 +9,10 @@ from exporter.domain.redact import plain
 from exporter.domain.tenants import Tenant
 from exporter.domain.told import Span
 from exporter.fold.tell import decode_run, redraw
+from exporter.screen import BAR, MARK, bar
 from exporter.store.protocols import RunRow
 
-MARK, EMPTY = "█", "·"
-BAR, TENTHS = 28, 10
+TENTHS = 10
 NAME = 44
 TITLE = ("STARTED (UTC)", "TOOK", "RESULT", "DATABASE", "WORKFLOW", "TRACE", "RUN")
 FINDING_TITLE = ("SINCE (UTC)", "CLOSED (UTC)", "DATABASE", "SEVERITY", "DETECTOR", "NAME", "TRACE", "WHAT")
@@ -180,8 +180,7 @@ class Progress:
     def show(self, part: float, words: str) -> None:
         """How much is done (0 to 1), and of what; words after the end stand on a line of their own."""
         tenths, ended = int(part * 10), self.tenths >= TENTHS
-        bar = MARK * int(part * BAR)
-        line = plain(words) if ended else f"{bar:{EMPTY}<{BAR}} {part:4.0%}  {plain(words)}"
+        line = plain(words) if ended else bar(part, words)
         if self.stream.isatty() and not ended:
             self.stream.write(f"\r{line}\x1b[K" + "\n" * (part >= 1))
         elif ended or tenths > self.tenths:

@@ -70,7 +70,9 @@ class Database:
     history_days: int = field(
         default=30,
         metadata=setting(
-            k.whole(0, 3650), "How far back the first start reads; 0 reads nothing old.", "ODOO_OTEL_HISTORY_DAYS"
+            k.whole(0, 3650),
+            "How far back the first start reads, with a progress bar (in a log: lines); 0 reads nothing old.",
+            "ODOO_OTEL_HISTORY_DAYS",
         ),
     )
     history_spans: bool = field(

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from exporter.domain.counted import Counted
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Timer
 from exporter.domain.tenants import Tenant
@@ -291,6 +292,9 @@ class Reader(Protocol):
 
     def sent(self) -> dict[tuple[Signal, str], int]:
         """(signal, accepted|rejected|pruned) -> count ever."""
+
+    def counted(self, tenant: str) -> list[tuple[str, Counted]]:
+        """(Source, how far it is read) of each part of the past that is longer than a page."""
 
     def lag(self, tenant: str, consumer: str) -> tuple[int, datetime | None]:
         """Events not folded yet, and when the oldest of them was seen."""

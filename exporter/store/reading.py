@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from exporter.domain.counted import COUNTED, Counted, read_counted
 from exporter.domain.tenants import Tenant
 from exporter.domain.times import SECOND, from_micros, micros
 from exporter.errors import StoreError
@@ -56,6 +57,7 @@ SELECT name FROM names WHERE name IS NOT NULL
 """
 # What loops/tenants.py remembers of a tenant at its first start.
 _TENANT = "SELECT mark FROM marks WHERE tenant = ? AND source = 'service' AND key = 'tenant'"
+_COUNTED = f"SELECT source, mark FROM marks WHERE tenant = ? AND key LIKE '{COUNTED}%' ORDER BY source, key"  # noqa: S608
 _FIRST_OBSERVATION = """
 SELECT at, run FROM observations WHERE tenant = ? AND series = ? ORDER BY at DESC, run DESC LIMIT 1 OFFSET ?
 """
@@ -152,6 +154,10 @@ class SqliteReader:
         """(signal, accepted|rejected|pruned) -> count ever."""
         found: list[tuple[Any, ...]] = self._rows("SELECT signal, outcome, rows FROM sent WHERE outcome <> 'put'")
         return {(signal, outcome): rows for signal, outcome, rows in found}
+
+    def counted(self, tenant: str) -> list[tuple[str, Counted]]:
+        """(Source, how far it is read) of each part of the past that is longer than a page."""
+        return [(str(source), read_counted(str(mark))) for source, mark in self._rows(_COUNTED, (tenant,))]
 
     def lag(self, tenant: str, consumer: str) -> tuple[int, datetime | None]:
         """Events not folded yet, and when the oldest of them was seen."""

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from exporter.clock import StepClock
 from exporter.domain.bodies import CronProgress
+from exporter.domain.counted import Counted
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Timer
 from exporter.domain.tenants import Tenant
@@ -513,6 +514,21 @@ def the_reader_finds_runs_and_traces(place: Place) -> None:
     store.close()
 
 
+def the_reader_knows_how_far_the_past_is_read(place: Place) -> None:
+    """counted() gives the marks `counted/...` of every Source of the tenant, and no other mark."""
+    store = place.open()
+    marks = {
+        ("odoo/jobs", "counted/jobs"): "1000 2500",
+        ("odoo/jobs", "since/jobs"): "1",
+        ("n8n/x", "counted/x"): "7 0",
+    }
+    store.append(A, [], marks)
+    store.append(B, [], {("odoo/jobs", "counted/jobs"): "9 9"})
+    jobs, n8n = ("odoo/jobs", Counted(read=1000, of=2500)), ("n8n/x", Counted(read=7))
+    assert place.read().counted(A) == [n8n, jobs]
+    assert place.read().counted("nobody") == []
+
+
 def the_reader_knows_the_lag(place: Place) -> None:
     """lag() counts the tenant's Events behind the offset and says when the oldest of them was seen."""
     store = place.open()
@@ -630,6 +646,7 @@ CHECKS: tuple[Check, ...] = (
     pruning_drops_the_oldest_and_counts,
     the_reader_counts,
     the_reader_finds_runs_and_traces,
+    the_reader_knows_how_far_the_past_is_read,
     the_reader_knows_the_lag,
     observations_are_the_newest_in_time_order,
     observations_are_paged,

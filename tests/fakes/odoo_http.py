@@ -97,6 +97,8 @@ class OdooServer:
         positional, named = (rest[0], dict(rest[1])) if method == "execute_kw" else (rest, {})
         if called in RECORD_METHODS:
             named["ids"] = positional[0]
+        if called == "search_count" and positional:
+            named["domain"] = positional[0]
         try:
             return {"result": self.odoo.execute(model, called, named)}
         except OdooFault as refused:

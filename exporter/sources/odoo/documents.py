@@ -11,7 +11,8 @@ from exporter.sources.odoo.naming import currencies
 from exporter.sources.odoo.options import Approval
 from exporter.sources.odoo.reading import Reading
 from exporter.sources.odoo.rows import instant, link, number, required_instant, row_id, stamp, text
-from exporter.sources.odoo.window import backlog, backlog_read, live_done, live_since
+from exporter.sources.odoo.tail import Span
+from exporter.sources.odoo.window import Past, live_done, live_since, page_of_the_past
 
 
 def read_documents(reading: Reading, approval: Approval) -> None:
@@ -22,20 +23,17 @@ def read_documents(reading: Reading, approval: Approval) -> None:
     for _ in forget_absent(reading, part, {row_id(row) for row in live}):
         pass  # every document is noted as settled: nothing is yielded, those outside the window are forgotten
     _tell(reading, approval, live)
-    _tell(reading, approval, _page_of_the_past(reading, approval, part), keep=False)
+    _tell(reading, approval, _of_the_past(reading, approval, part), keep=False)
     live_done(reading, part)
 
 
-def _page_of_the_past(reading: Reading, approval: Approval, part: str) -> list[Row]:
-    span = backlog(reading, part)
-    if span is None:
-        return []
-    before: Domain = [["write_date", "<", stamp(span.until)]]
+def _of_the_past(reading: Reading, approval: Approval, part: str) -> list[Row]:
     waits: Domain = [approval.state_field, "in", list(approval.open_states)]
-    wanted: Domain = [*before, "|", waits, ["write_date", ">=", stamp(span.since)]]
-    rows = reading.page(approval.model, wanted, _fields(approval), after=span.after)
-    backlog_read(reading, part, rows)
-    return rows
+
+    def wanted(span: Span) -> Domain:
+        return [["write_date", "<", stamp(span.until)], "|", waits, ["write_date", ">=", stamp(span.since)]]
+
+    return page_of_the_past(reading, part, approval.model, Past(fields=_fields(approval), wanted=wanted))
 
 
 def _tell(reading: Reading, approval: Approval, rows: Iterable[Row], *, keep: bool = True) -> None:

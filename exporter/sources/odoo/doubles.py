@@ -17,7 +17,8 @@ from exporter.sources.odoo.door import JSON, Domain, Row
 from exporter.sources.odoo.options import Unique
 from exporter.sources.odoo.reading import Reading, digest, second
 from exporter.sources.odoo.rows import instant, link, required_instant, row_id, stamp, text
-from exporter.sources.odoo.window import backlog, backlog_read, live_done, live_since
+from exporter.sources.odoo.tail import Span
+from exporter.sources.odoo.window import Past, live_done, live_since, page_of_the_past
 
 CANCELLED = frozenset({"cancel", "cancelled"})
 SHOWN = 64  # characters of a key's value
@@ -60,21 +61,16 @@ def _read(reading: Reading, unique: Unique) -> None:
     known = _known(reading, unique)
     since = live_since(reading, part)
     fresh = _keyed(reading, unique, reading.pages(unique.model, [["write_date", ">=", stamp(since)]], _fields(unique)))
-    fresh += _keyed(reading, unique, _page_of_the_past(reading, unique, part))
+    past = Past(fields=_fields(unique), wanted=_past)
+    fresh += _keyed(reading, unique, page_of_the_past(reading, part, unique.model, past))
     fresh += _keyed(reading, unique, _again(reading, unique, known))
     if _is_news(reading, part, fresh):
         _tell(reading, unique, known, _sharing(reading, unique, fresh))
     live_done(reading, part)
 
 
-def _page_of_the_past(reading: Reading, unique: Unique, part: str) -> list[Row]:
-    span = backlog(reading, part)
-    if span is None:
-        return []
-    wanted: Domain = [["write_date", ">=", stamp(span.since)], ["write_date", "<", stamp(span.until)]]
-    rows = reading.page(unique.model, wanted, _fields(unique), after=span.after)
-    backlog_read(reading, part, rows)
-    return rows
+def _past(span: Span) -> Domain:
+    return [["write_date", ">=", stamp(span.since)], ["write_date", "<", stamp(span.until)]]
 
 
 def _known(reading: Reading, unique: Unique) -> dict[str, Known]:

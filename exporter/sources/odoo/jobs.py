@@ -15,7 +15,8 @@ from exporter.sources.odoo.known import Version, forget_absent, new_version, rec
 from exporter.sources.odoo.messages import job_failures
 from exporter.sources.odoo.reading import Reading, from_second
 from exporter.sources.odoo.rows import stamp
-from exporter.sources.odoo.window import backlog, backlog_read, live_done, live_since
+from exporter.sources.odoo.tail import Span
+from exporter.sources.odoo.window import Past, live_done, live_since, page_of_the_past
 
 OPEN = ("wait_dependencies", "pending", "enqueued", "started")
 
@@ -34,7 +35,7 @@ def _read(reading: Reading) -> None:
     lost = dict(forget_absent(reading, "job", known))
     found = _lost(reading, lost)
     failed = _tell(reading, [*jobs, *found], watched)
-    failed += _tell(reading, _page_of_the_past(reading), watched, keep=False)
+    failed += _tell(reading, _of_the_past(reading), watched, keep=False)
     live_done(reading, "jobs")
     reading.part("mail.message", lambda: job_failures(reading, failed))
 
@@ -46,15 +47,18 @@ def _live(since: datetime) -> Domain:
     return ["|", "|", ["state", "in", list(OPEN)], *ended, "&", ["state", "=", "failed"], *tried]
 
 
-def _past(since: datetime, until: datetime) -> Domain:
+def _past(span: Span) -> Domain:
     """Finished ones only: the open ones are read in every poll."""
-    ended: list[JSON] = ["|", *_between("date_done", since, until), *_between("date_cancelled", since, until)]
-    failed: list[JSON] = ["&", ["state", "=", "failed"], *_between("date_created", since, until)]
+    ended: list[JSON] = ["|", *_between("date_done", span), *_between("date_cancelled", span)]
+    failed: list[JSON] = ["&", ["state", "=", "failed"], *_between("date_created", span)]
     return ["|", *ended, *failed]
 
 
-def _between(field: str, since: datetime, until: datetime) -> list[JSON]:
-    return ["&", [field, ">=", stamp(since)], [field, "<", stamp(until)]]
+def _between(field: str, span: Span) -> list[JSON]:
+    return ["&", [field, ">=", stamp(span.since)], [field, "<", stamp(span.until)]]
+
+
+PAST = Past(fields=FIELDS, wanted=_past)
 
 
 def _lost(reading: Reading, lost: dict[int, Version]) -> list[JobChanged]:
@@ -72,12 +76,8 @@ def _lost(reading: Reading, lost: dict[int, Version]) -> list[JobChanged]:
     return jobs
 
 
-def _page_of_the_past(reading: Reading) -> list[JobChanged]:
-    span = backlog(reading, "jobs")
-    if span is None:
-        return []
-    rows = reading.page(MODEL, _past(span.since, span.until), FIELDS, after=span.after)
-    backlog_read(reading, "jobs", rows)
+def _of_the_past(reading: Reading) -> list[JobChanged]:
+    rows = page_of_the_past(reading, "jobs", MODEL, PAST)
     return [job for job in reading.parsed(MODEL, rows, job_of) if recall(reading, "job", job.job_id) is None]
 
 

@@ -16,7 +16,8 @@ from exporter.sources.odoo.known import Version, forget_absent, new_version
 from exporter.sources.odoo.messages import messages
 from exporter.sources.odoo.reading import Reading, from_second, second
 from exporter.sources.odoo.rows import instant, link, links, required_instant, required_text, row_id, stamp, text
-from exporter.sources.odoo.window import backlog, backlog_read, live_done, live_since
+from exporter.sources.odoo.tail import Span
+from exporter.sources.odoo.window import Past, live_done, live_since, page_of_the_past
 
 MODEL = "mail.mail"
 FAILED = "exception"
@@ -37,7 +38,7 @@ def _read(reading: Reading) -> None:
     failed = list(reading.pages(MODEL, [["state", "=", FAILED], ["write_date", ">=", stamp(since)]], FIELDS))
     again = _followed(reading, dict(forget_absent(reading, "mail", {row_id(row) for row in failed})))
     _tell(reading, [*failed, *again])
-    _tell(reading, _page_of_the_past(reading), keep=False)
+    _tell(reading, page_of_the_past(reading, "mails", MODEL, Past(fields=FIELDS, wanted=_past)), keep=False)
     live_done(reading, "mails")
 
 
@@ -52,14 +53,9 @@ def _followed(reading: Reading, known: dict[int, Version]) -> list[Row]:
     return rows
 
 
-def _page_of_the_past(reading: Reading) -> list[Row]:
-    span = backlog(reading, "mails")
-    if span is None:
-        return []
-    wanted: Domain = [["write_date", ">=", stamp(span.since)], ["write_date", "<", stamp(span.until)]]
-    rows = reading.page(MODEL, [*wanted, ["state", "=", FAILED]], FIELDS, after=span.after)
-    backlog_read(reading, "mails", rows)
-    return rows
+def _past(span: Span) -> Domain:
+    written: Domain = [["write_date", ">=", stamp(span.since)], ["write_date", "<", stamp(span.until)]]
+    return [*written, ["state", "=", FAILED]]
 
 
 def _tell(reading: Reading, rows: Iterable[Row], *, keep: bool = True) -> None:

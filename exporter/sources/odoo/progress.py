@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from exporter.domain.bodies import CronProgress, RecordVanished
+from exporter.sources.odoo.counting import Page, count
 from exporter.sources.odoo.door import Domain, Row
 from exporter.sources.odoo.reading import Reading, from_second, second
 from exporter.sources.odoo.rows import integer, required_instant, required_link, row_id, stamp
@@ -20,7 +21,8 @@ def read_progress(reading: Reading) -> list[datetime]:
         _read_open_first(reading)
     open_ids = _open(reading)
     limit = reading.options.page + len(open_ids)
-    raw = reading.page(PROGRESS, _wanted(reading, tail, open_ids), FIELDS, limit=limit)
+    wanted = _wanted(reading, tail, open_ids)
+    raw = reading.page(PROGRESS, wanted, FIELDS, limit=limit)
     rows = reading.parsed(PROGRESS, raw, _progress)
     for row in rows:
         tail = _tell(reading, row, tail)
@@ -31,6 +33,8 @@ def read_progress(reading: Reading) -> list[datetime]:
     page = [(row.progress_id, row.create_date) for row in rows]
     tail = tail.read(page, reached=reached, now=reading.began_at, overlap=reading.options.overlap)
     reading.note("tail/progress", write_tail(tail))
+    read = Page(part="progress", model=PROGRESS, domain=wanted, after=0, rows=len(raw))
+    count(reading, read, more=bool(reached))
     if reached:
         reading.more = reading.history = True
     return [moment for row in rows for moment in (row.create_date, row.write_date)]

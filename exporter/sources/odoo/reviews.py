@@ -20,7 +20,8 @@ from exporter.sources.odoo.rows import (
     text,
     yes,
 )
-from exporter.sources.odoo.window import backlog, backlog_read, live_done, live_since
+from exporter.sources.odoo.tail import Span
+from exporter.sources.odoo.window import Past, live_done, live_since, page_of_the_past
 
 MODEL = "tier.review"
 OPEN = ("waiting", "pending")
@@ -50,7 +51,7 @@ def read_reviews(reading: Reading) -> None:
     reviews = reading.parsed(MODEL, reading.pages(MODEL, live, FIELDS), _review)
     lost = dict(forget_absent(reading, "review", {review.review_id for review, _ in reviews}))
     _tell(reading, [*reviews, *_lost(reading, lost)])
-    _tell(reading, _page_of_the_past(reading), keep=False)
+    _tell(reading, _of_the_past(reading), keep=False)
     live_done(reading, "reviews")
 
 
@@ -70,13 +71,13 @@ def _lost(reading: Reading, lost: dict[int, Version]) -> list[Seen]:
     return reading.parsed(MODEL, rows, _review)
 
 
-def _page_of_the_past(reading: Reading) -> list[Seen]:
-    span = backlog(reading, "reviews")
-    if span is None:
-        return []
-    wanted: Domain = [["write_date", ">=", stamp(span.since)], ["write_date", "<", stamp(span.until)]]
-    rows = reading.page(MODEL, [*wanted, ["status", "not in", list(OPEN)]], FIELDS, after=span.after)
-    backlog_read(reading, "reviews", rows)
+def _past(span: Span) -> Domain:
+    written: Domain = [["write_date", ">=", stamp(span.since)], ["write_date", "<", stamp(span.until)]]
+    return [*written, ["status", "not in", list(OPEN)]]
+
+
+def _of_the_past(reading: Reading) -> list[Seen]:
+    rows = page_of_the_past(reading, "reviews", MODEL, Past(fields=FIELDS, wanted=_past))
     reviews = reading.parsed(MODEL, rows, _review)
     return [seen for seen in reviews if recall(reading, "review", seen[0].review_id) is None]
 

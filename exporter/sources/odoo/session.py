@@ -46,7 +46,9 @@ class SessionDoor:
 
     def call(self, model: str, method: str, **named: JSON) -> JSON:
         """See Door."""
-        positional = [named.pop("ids")] if "ids" in named else []
+        # What a count is given is called `args` up to Odoo 15: models.py, search_count.
+        first = ("ids", "domain") if method == "search_count" else ("ids",)
+        positional = [named.pop(name) for name in first if name in named]
         return self._call(model, method, positional, named)
 
     def _call(self, model: str, method: str, positional: Sequence[JSON], named: Mapping[str, JSON]) -> JSON:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from exporter.domain.bodies import FieldChanged, MessagePosted
+from exporter.sources.odoo.counting import Page, count
 from exporter.sources.odoo.door import Domain, Row
 from exporter.sources.odoo.labels import key_of
 from exporter.sources.odoo.messages import messages
@@ -24,7 +25,9 @@ def read_tracking(reading: Reading, approval: Approval) -> None:
         start = reading.began_at - timedelta(days=reading.options.history_days)
         reading.note(f"start/{part}", str(second(start)))
     tail = read_tail(reading.marks.get(f"tail/{part}"))
-    raw = reading.page(MODEL, _wanted(reading, approval, part), FIELDS, after=tail.after)
+    wanted = _wanted(reading, approval, part)
+    raw = reading.page(MODEL, wanted, FIELDS, after=tail.after)
+    read = Page(part=part, model=MODEL, domain=wanted, after=tail.after, rows=len(raw))
     changes = reading.parsed(MODEL, raw, _change)
     _tell(reading, approval, [change for change in changes if change[0] not in tail.seen])
     tail = tail.told(row_id(row) for row in raw)
@@ -32,6 +35,7 @@ def read_tracking(reading: Reading, approval: Approval) -> None:
     page = [(change[0], change[4]) for change in changes]
     tail = tail.read(page, reached=reached, now=reading.began_at, overlap=reading.options.overlap)
     reading.note(f"tail/{part}", write_tail(tail))
+    count(reading, read, more=bool(reached))
     if reached:
         reading.more = reading.history = True
 

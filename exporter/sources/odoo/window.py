@@ -1,11 +1,22 @@
 """Mutable tables read by a date (write_date, date_done): an overlap window for the present, spans for the past."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from exporter.sources.odoo.door import Row
+from exporter.sources.odoo.counting import Page, count
+from exporter.sources.odoo.door import Domain, Row
 from exporter.sources.odoo.reading import Reading, from_second, second
 from exporter.sources.odoo.rows import row_id
 from exporter.sources.odoo.tail import Span, read_spans, write_spans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What of a model is read back: which fields, and for a stretch of time which rows."""
+
+    fields: Sequence[str]
+    wanted: Callable[[Span], Domain]
 
 
 def live_since(reading: Reading, part: str) -> datetime:
@@ -30,22 +41,21 @@ def live_done(reading: Reading, part: str) -> None:
     reading.note(f"since/{part}", str(second(reading.began_at)))
 
 
-def backlog(reading: Reading, part: str) -> Span | None:
-    """The stretch of the past to read a page of now; None when all of it is read."""
-    return next(iter(read_spans(reading.marks.get(f"backlog/{part}"))), None)
-
-
-def backlog_read(reading: Reading, part: str, rows: list[Row]) -> None:
-    """A page of the first Span was read: go on behind it, or drop the Span when the page was its last."""
-    first, *others = read_spans(reading.marks[f"backlog/{part}"])
-    rest = (
-        [Span(since=first.since, until=first.until, after=row_id(rows[-1]))]
-        if len(rows) >= reading.options.page
-        else []
-    )
+def page_of_the_past(reading: Reading, part: str, model: str, past: Past) -> list[Row]:
+    """The next page of the backlog, and go on behind it; nothing when all of it is read."""
+    spans = read_spans(reading.marks.get(f"backlog/{part}"))
+    if not spans:
+        return []
+    first, *others = spans
+    domain = past.wanted(first)
+    rows = reading.page(model, domain, past.fields, after=first.after)
+    more = len(rows) >= reading.options.page
+    rest = [Span(since=first.since, until=first.until, after=row_id(rows[-1]))] if more else []
     reading.note(f"backlog/{part}", write_spans([*rest, *others]))
+    count(reading, Page(part=part, model=model, domain=domain, after=first.after, rows=len(rows)), more=more)
     if rest or others:
         reading.more = reading.history = True
+    return rows
 
 
 def _postpone(reading: Reading, part: str, since: datetime) -> None:
