@@ -8,9 +8,11 @@ from pathlib import Path
 import apsw
 import pytest
 
+from exporter.service import BALLAST_FILE
 from tests.acceptance.test_hooks import HOOKS, SECRET, TOKEN, send, stripe
 from tests.acceptance.test_intake import intake
 from tests.fakes import odoo_live as live
+from tests.fakes.collector import FakeCollector, ok, status
 from tests.fakes.exporter import Exporter, until
 from tests.fakes.odoo_live import LiveServer, live_lab
 
@@ -62,9 +64,7 @@ def test_where_files_may_not_grow_it_refuses_and_recovers(server: LiveServer, tm
         assert [sender.sent() for _ in range(5)] == [202] * 5
         exporter.limit_files(300_000)
         until(lambda: sender.sent() == 503)
-        with server.odoo.transaction():  # type: ignore[attr-defined]
-            for _ in range(50):
-                live.done(server.odoo, live.job(server.odoo), seconds=0.5)  # type: ignore[arg-type]
+        done(server, 50)
         until(lambda: any("no room left" in line for line in exporter.lines), what="a poll that found no room")
         assert sender.sent() == 503
         assert exporter.get("/readyz")[0] == 200
@@ -91,3 +91,43 @@ def test_within_its_budget_it_makes_room_itself(server: LiveServer, tmp_path: Pa
         assert exporter.store.stat().st_size <= 1.25 * 2**20
         exporter.stop()
     sender.kept()
+
+
+def test_below_its_watermark_it_takes_nothing_sends_on_and_recovers(server: LiveServer, tmp_path: Path) -> None:
+    """R9, feature 73: 503 below the watermark while the outbox drains, no ballast on a full disk, then all is told."""
+    free = tmp_path / "free"
+    free.write_text("50000")
+    program = ("-m", "tests.fakes.full_disk", str(free))
+    with FakeCollector() as collector:
+        collector.default = status(503)
+        entry = server.entry("acme", hooks=HOOKS)
+        settings = {"free_space_mib": 512}
+        with Exporter(tmp_path / "it", [entry], collector.url, settings=settings, program=program) as exporter:
+            ballast = exporter.state / BALLAST_FILE
+            sender = Sender(exporter)
+            until(lambda: exporter.reads("acme") and ballast.exists(), what="reading, with a ballast")
+            done(server, 5)
+            until(lambda: exporter.value("odoo_otel_outbox_items", signal="traces") >= 5, what="spans that wait")
+            free.write_text("300")
+            until(lambda: sender.sent() == 503, what="refusing")
+            assert exporter.value("odoo_otel_store_refusing") == 1
+            assert exporter.value("odoo_otel_disk_free_bytes") == 300 * 2**20
+            collector.default = ok()
+            until(lambda: not exporter.value("odoo_otel_outbox_items"), 60, what="sending on")
+            assert len({span.span_id for span in collector.spans() if span.name.startswith("process ")}) == 5
+            free.write_text("1")
+            until(lambda: not ballast.exists(), what="dropping the ballast")
+            done(server, 3)
+            free.write_text("50000")
+            until(lambda: sender.sent() == 202, what="taking again")
+            until(lambda: ballast.exists() and exporter.value("odoo_otel_store_refusing") == 0, what="the ballast")
+            until(lambda: exporter.value("odoo_job_runs_total", odoo_database="acme") == 8, what="telling the rest")
+            exporter.stop()
+        sender.kept()
+
+
+def done(server: LiveServer, jobs: int) -> None:
+    """So many jobs end."""
+    with server.odoo.transaction():  # type: ignore[attr-defined]
+        for _ in range(jobs):
+            live.done(server.odoo, live.job(server.odoo))
