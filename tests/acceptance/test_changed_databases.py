@@ -1,11 +1,9 @@
 """Databases that changed under us: upgraded, neutralized, moved, copied; said, and nothing lost or doubled (R7)."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
@@ -56,13 +54,6 @@ def said(collector: FakeCollector) -> list[tuple[str, str]]:
 def done(exporter: Exporter, name: str = "acme") -> float:
     """Jobs that were told."""
     return exporter.value(JOBS, odoo_database=name, result="success")
-
-
-@pytest.fixture
-def collector() -> Iterator[FakeCollector]:
-    """A Collector."""
-    with FakeCollector() as running:
-        yield running
 
 
 def test_an_upgrade_is_said_and_read_through_the_new_door(tmp_path: Path, collector: FakeCollector) -> None:

@@ -19,7 +19,7 @@ from tests.acceptance.test_intake import intake
 from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
 from tests.fakes.exporter import Exporter, until
-from tests.fakes.odoo_live import LiveOdoo, LiveServer, live_lab
+from tests.fakes.odoo_live import LiveOdoo, LiveServer
 
 SECRET, TOKEN = "c4n4ry-stripe", "c4n4ry-token-0123456789abcdef"
 HOOKS = {
@@ -59,12 +59,6 @@ def send(url: str, request: requests.Request) -> requests.Response:
     request.url = url
     with requests.Session() as session:
         return session.send(request.prepare(), timeout=10)
-
-
-@pytest.fixture
-def odoo() -> LiveOdoo:
-    """A fake Odoo that lives."""
-    return live_lab(running=True)
 
 
 @pytest.fixture

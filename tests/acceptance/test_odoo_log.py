@@ -16,16 +16,10 @@ from tests.acceptance.test_intake import intake
 from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
 from tests.fakes.exporter import Exporter, until
-from tests.fakes.odoo_live import LiveOdoo, LiveServer, live_lab
+from tests.fakes.odoo_live import LiveOdoo, LiveServer
 
 CRON = "odoo.addons.base.models.ir_cron"
 WHY = 'Traceback (most recent call last):\n  File "x.py", line 1, in x\nodoo.exceptions.UserError: No address.'
-
-
-@pytest.fixture
-def odoo() -> LiveOdoo:
-    """A fake Odoo that lives."""
-    return live_lab(running=True)
 
 
 @pytest.fixture

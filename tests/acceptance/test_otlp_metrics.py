@@ -14,24 +14,11 @@ from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector, Received
 from tests.fakes.exporter import Exporter, Sample, until
 from tests.fakes.grpc_collector import GrpcCollector
-from tests.fakes.odoo_live import LiveOdoo, LiveServer, live_lab
+from tests.fakes.odoo_live import LiveOdoo, LiveServer
 
 ENVIRON = {"OTEL_METRICS_EXPORTER": "otlp", "OTEL_METRIC_EXPORT_INTERVAL": "200"}
 JOBS = "odoo_job_runs_total"
 Point = NumberDataPoint | HistogramDataPoint
-
-
-@pytest.fixture
-def odoo() -> LiveOdoo:
-    """A database."""
-    return live_lab(running=True)
-
-
-@pytest.fixture
-def server(odoo: LiveOdoo) -> Iterator[LiveServer]:
-    """It answers."""
-    with LiveServer(odoo) as serving:
-        yield serving
 
 
 def points(request: Received) -> Iterator[tuple[str, dict[str, str], Point]]:

@@ -1,12 +1,10 @@
 """SIGHUP on the real process: databases and senders come, change and go while the rest runs on."""
 
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
 
-import pytest
 import requests
 
 from tests.acceptance.test_intake import intake
@@ -19,19 +17,6 @@ GOOD = "odoo_otel_config_last_reload_successful"
 JOBS = "odoo_job_runs_total"
 HOOK = {"alertmanager": {"scheme": "bearer", "secrets": "s" * 32}}
 ALERT = {"status": "firing", "labels": {"alertname": "Disk"}, "startsAt": "2026-11-22T10:00:00Z", "fingerprint": "f"}
-
-
-@pytest.fixture
-def odoo() -> LiveOdoo:
-    """A database."""
-    return live_lab(running=True)
-
-
-@pytest.fixture
-def server(odoo: LiveOdoo) -> Iterator[LiveServer]:
-    """It answers."""
-    with LiveServer(odoo) as serving:
-        yield serving
 
 
 def _job(odoo: LiveOdoo) -> None:

@@ -1,7 +1,6 @@
 """How the service begins and ends: signals, exit codes, a second one on the same folder, a disk that breaks."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
@@ -32,13 +31,6 @@ def odoo() -> LiveOdoo:
     made = live_lab()
     live.cron(made, "LAB ok")
     return made
-
-
-@pytest.fixture
-def server(odoo: LiveOdoo) -> Iterator[LiveServer]:
-    """Odoo answers."""
-    with LiveServer(odoo) as serving:
-        yield serving
 
 
 def _polled(exporter: Exporter, tenant: str = "acme") -> bool:

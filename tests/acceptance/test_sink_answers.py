@@ -4,7 +4,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,13 +22,6 @@ from exporter.sinks.over_http import HttpSink
 from tests.fakes import collector as answers
 from tests.fakes.collector import Behaviour, FakeCollector
 from tests.fakes.rows import log_row, span_id, span_rows
-
-
-@pytest.fixture
-def collector() -> Iterator[FakeCollector]:
-    """A Collector that says yes until told otherwise."""
-    with FakeCollector() as running:
-        yield running
 
 
 def rows(count: int = 3) -> list[Row]:

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
 from tests.fakes.exporter import Exporter, until
 from tests.fakes.grpc_collector import GrpcCollector
-from tests.fakes.odoo_live import LiveOdoo, LiveServer, live_lab
+from tests.fakes.odoo_live import LiveOdoo, LiveServer
 from tests.fakes.papers import Papers, make_papers
 from tests.fakes.rows import span_rows
 
@@ -30,19 +29,6 @@ OTLP = "OTEL_EXPORTER_OTLP_"
 def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
     """Made on the spot."""
     return make_papers(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def odoo() -> LiveOdoo:
-    """A database."""
-    return live_lab(running=True)
-
-
-@pytest.fixture
-def server(odoo: LiveOdoo) -> Iterator[LiveServer]:
-    """It answers."""
-    with LiveServer(odoo) as serving:
-        yield serving
 
 
 def collector(protocol: str, papers: Papers) -> FakeCollector:

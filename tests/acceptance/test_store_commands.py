@@ -1,31 +1,16 @@
 """`odoo-otel store` beside a running service, and the service on what came back."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner, Result
 
 from exporter import cli
 from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
 from tests.fakes.exporter import Exporter, until
-from tests.fakes.odoo_live import LiveOdoo, LiveServer, live_lab
+from tests.fakes.odoo_live import LiveOdoo, LiveServer
 
 JOBS = "odoo_job_runs_total"
-
-
-@pytest.fixture
-def odoo() -> LiveOdoo:
-    """A database."""
-    return live_lab(running=True)
-
-
-@pytest.fixture
-def server(odoo: LiveOdoo) -> Iterator[LiveServer]:
-    """It answers."""
-    with LiveServer(odoo) as serving:
-        yield serving
 
 
 def command(state: Path, *words: str) -> Result:

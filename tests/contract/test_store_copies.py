@@ -17,12 +17,6 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the store of a test is."""
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
 def store(path: Path) -> Iterator[SqliteStore]:
     """An open store with a row in every table, closed in the end."""
     opened = open_store(path)

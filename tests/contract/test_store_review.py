@@ -1,21 +1,10 @@
 """What is kept for a person to look at: once, bounded, shown, dropped when it was decided about."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from exporter.store import open_reader, open_store
+from exporter.store import open_reader
 from exporter.store.review import MOST, SetAside
 from exporter.store.sqlite import SqliteStore
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    """An open store, closed in the end."""
-    opened = open_store(tmp_path / "store.db")
-    yield opened
-    opened.close()
 
 
 def row(key: str, tenant: str = "acme", origin: str = "hooks/shop") -> SetAside:

@@ -1,7 +1,6 @@
 """What housekeeping asks of the SQLite store: history goes in order, what is needed stays, room really comes back."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -18,14 +17,6 @@ from exporter.store.sqlite import SqliteStore
 from tests.contract.store_contract import T0, A, B, full, keys, later, progress, run
 
 YEAR = timedelta(days=365)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    """An open store, closed in the end."""
-    opened = open_store(tmp_path / "store.db")
-    yield opened
-    opened.close()
 
 
 def _one(store: SqliteStore, sql: str) -> object:
