@@ -1,8 +1,6 @@
 """What the running service says of itself: what it cannot see, how whole what it tells is, and how little it asks."""
 
-import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,31 +8,11 @@ from exporter.telemetry.instruments import GAPS
 from tests.fakes import odoo_live as live
 from tests.fakes.exporter import Exporter, until
 from tests.fakes.n8n import FakeN8n, N8nServer
-from tests.fakes.odoo_http import Canned
 from tests.fakes.odoo_lab import tracked
-from tests.fakes.odoo_live import LiveOdoo, LiveServer, live_lab
+from tests.fakes.odoo_live import AtOnce, LiveOdoo, LiveServer, live_lab
 
 MOST = 12  # calls of one idle cycle (bench: idle_calls)
 SECONDS = 6
-
-
-class AtOnce:
-    """A trouble that changes nothing but the time an answer takes: how many requests are open at once at most."""
-
-    def __init__(self) -> None:
-        self.lock, self.open, self.most = threading.Lock(), 0, 0
-
-    def __call__(self, _path: str, real: Callable[[], Canned]) -> Canned:
-        """The real answer, a little later, so that two at once would meet."""
-        with self.lock:
-            self.open += 1
-            self.most = max(self.most, self.open)
-        time.sleep(0.005)
-        try:
-            return real()
-        finally:
-            with self.lock:
-                self.open -= 1
 
 
 def spots(exporter: Exporter) -> set[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """What many databases cost one another, and what one costs Odoo while nothing happens."""
 
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from contextlib import ExitStack
@@ -10,7 +9,7 @@ from pathlib import Path
 from exporter.sources.odoo.registry import COLLECTIONS
 from tests.fakes import odoo_live as live
 from tests.fakes.exporter import Exporter, until
-from tests.fakes.odoo_live import LiveServer, live_lab
+from tests.fakes.odoo_live import AtOnce, LiveServer, live_lab
 
 FLEET, HANGING = 60, 10
 POLL = 5.0  # seconds between two polls of a Source
@@ -56,39 +55,20 @@ def _longest(exporter: Exporter, names: list[str]) -> float:
     return max(b - a for times in seen.values() for a, b in zip(sorted(times), sorted(times)[1:], strict=False))
 
 
-class _Counting(LiveServer):
-    """Counts requests, and how many are open at once."""
-
-    open = most = 0
-    lock = threading.Lock()
-
-    def answer(self, *words):  # type: ignore[no-untyped-def] # noqa: ANN002, ANN202 as LiveServer's
-        """As ever, a little slower, so that two at once would be seen."""
-        with self.lock:
-            self.open += 1
-            self.most = max(self.most, self.open)
-        time.sleep(0.002)
-        try:
-            return super().answer(*words)
-        finally:
-            with self.lock:
-                self.open -= 1
-
-
 def idle_calls() -> dict[str, float]:
     """Calls of one idle cycle of all collections through JSON-2, and how many of them were open at once at most."""
     with (
         tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as folder,
-        _Counting(live_lab()) as server,
+        LiveServer(live_lab()) as server,
         Exporter(Path(folder), [server.entry("acme", poll_seconds=1)]) as exporter,
     ):
         live.cron(server.odoo, "LAB ok")
         until(lambda: exporter.reads("acme") and len(exporter.reports("acme")) == len(COLLECTIONS), 60)
         time.sleep(5)
+        server.trouble = watch = AtOnce()
         began, before = time.monotonic(), len(server.asked)
-        server.most = 0
         time.sleep(40)
         cycles = (time.monotonic() - began) / 1.0
         found = (len(server.asked) - before) / cycles
-    assert server.most == 1, "two calls were open at once"
-    return {"idle_calls": found, "idle_calls_at_once": float(server.most)}
+    assert watch.most == 1, "two calls were open at once"
+    return {"idle_calls": found, "idle_calls_at_once": float(watch.most)}

@@ -113,6 +113,25 @@ class LiveServer(OdooServer):
         return {**found, **settings}
 
 
+class AtOnce:
+    """A trouble that changes nothing but the time an answer takes: how many requests are open at once at most."""
+
+    def __init__(self) -> None:
+        self.lock, self.open, self.most = threading.Lock(), 0, 0
+
+    def __call__(self, _path: str, real: Callable[[], Canned]) -> Canned:
+        """The real answer, a little later, so that two at once would meet."""
+        with self.lock:
+            self.open += 1
+            self.most = max(self.most, self.open)
+        time.sleep(0.005)
+        try:
+            return real()
+        finally:
+            with self.lock:
+                self.open -= 1
+
+
 def _no_news(*_: object) -> None:
     """A client that was killed is no news."""
 
