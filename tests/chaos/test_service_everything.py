@@ -1,11 +1,12 @@
 """R1, R3, R4, R8 again, all at once: two databases with a past, webhooks, SIGKILLs, a Collector that is away.
 
-One exporter is killed again and again, one beside it is left alone. Webhooks are posted to both, to each until it says
-202. What is told of Odoo must be the same bytes; what webhooks tell bears when they came, and must be the same ids.
+One exporter is killed again and again, also while history is read; one beside it is left alone. Webhooks are posted to
+both, to each until it says 202. What is told of Odoo must be the same bytes; what webhooks tell bears when they came,
+and must be the same ids.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,15 +15,21 @@ from pathlib import Path
 import pytest
 import requests
 
+from exporter.domain.counted import Counted
+from exporter.store import open_reader
 from tests.acceptance.test_intake import intake
 from tests.chaos.test_service_kill9 import TENANTS, Killer, _has_read
 from tests.fakes import collector as answers
 from tests.fakes.collector import FakeCollector
 from tests.fakes.company import STEP, Company
 from tests.fakes.exporter import Exporter, counted, until
+from tests.fakes.odoo_http import Canned
 from tests.fakes.odoo_live import LiveServer, live_lab
+from tests.fakes.past import work
 
-PAST, ROUNDS, LONGEST, KILLS, POSTS = 20, 8, 40, 8, 3
+PAST, ROUNDS, LONGEST, POSTS = 20, 8, 40, 3
+KILLS, IN_HISTORY = 12, 4  # in all, and while history is read
+OLD_JOBS = 4_300  # of each database: several pages of history
 SECRET = "c4n4ry-hook-secret-1"
 CLOCKED = ("odoo_delivery_latency", "odoo_anomal", "odoo_otel")  # they say when something came, or was looked at
 
@@ -32,6 +39,7 @@ class Stage:
     """Two databases, an exporter that is killed and one that is not, a Collector for each; what was posted so far."""
 
     companies: Sequence[Company]
+    servers: Sequence[LiveServer]
     killed: Exporter
     calm: Exporter
     collectors: tuple[FakeCollector, FakeCollector]
@@ -45,6 +53,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     with ExitStack() as stack:
         companies = [Company(odoo=live_lab(running=False), seed=seed) for seed in (17, 18)]
         for company in companies:
+            work(company.odoo, jobs=OLD_JOBS, runs=0, orders=0)
             company.odoo.now -= timedelta(seconds=(PAST + 2) * STEP)
             for _ in range(PAST):
                 company.round()
@@ -60,7 +69,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
             stack.enter_context(Exporter(folder=tmp_path / name, databases=entries, endpoint=collector.url))
             for name, collector in zip(("killed", "calm"), collectors, strict=True)
         )
-        yield Stage(companies, killed, calm, collectors)
+        yield Stage(companies, servers, killed, calm, collectors)
 
 
 def _post(stage: Stage, killer: Killer) -> None:
@@ -104,18 +113,17 @@ def _round(stage: Stage, killer: Killer, *, quiet: bool) -> None:
 def test_with_everything_at_once_nothing_is_missing_or_double(stage: Stage) -> None:
     """R1, R3, R4, R8: same ids, bytes and counters beside one left alone; every webhook that was taken is told once."""
     killer = Killer(stage.killed, seed=5)
-    killer.kills = KILLS  # not before both know the databases: what is history is parted by the first answer
+    killer.kills = _kill_in_history(stage)
     until(lambda: all(_has_read(one, [c.odoo.now for c in stage.companies]) for one in (stage.killed, stage.calm)))
-    killer.kills = 12 - KILLS
     rounds = 0
-    while rounds < ROUNDS or killer.kills < 12 or not all(company.idle for company in stage.companies):
+    while rounds < ROUNDS or killer.kills < KILLS or not all(company.idle for company in stage.companies):
         if rounds == 3:
             for collector in stage.collectors:
                 collector.default = answers.status(503)
         if rounds == 5:
             for collector in stage.collectors:
                 collector.default = answers.ok()
-        _round(stage, killer, quiet=rounds >= ROUNDS and killer.kills >= 12)
+        _round(stage, killer, quiet=rounds >= ROUNDS and killer.kills >= KILLS)
         rounds += 1
         assert rounds < LONGEST
     for _ in range(4):
@@ -126,13 +134,49 @@ def test_with_everything_at_once_nothing_is_missing_or_double(stage: Stage) -> N
     _same(stage)
 
 
+def _kill_in_history(stage: Stage) -> int:
+    """SIGKILLs of which each one leaves a database of which a part of the history is read, and not all; how many.
+
+    The clocks of the servers stand meanwhile: what is history is parted by the first answer, both must get the same.
+    """
+    for server in stage.servers:
+        server.trouble = _slowly
+    kept = 0
+    for _ in range(IN_HISTORY):
+        until(lambda kept=kept: sum(one.read for one in _history(stage.killed)) > kept, 30, "a page of history")  # type: ignore[misc]
+        stage.killed.kill()
+        found = _history(stage.killed)
+        assert any(0 < one.read < one.of for one in found), "it was too late: the test is blind"
+        kept = sum(one.read for one in found)
+        stage.killed.launch()
+    for server in stage.servers:
+        server.trouble = None
+    return IN_HISTORY
+
+
+def _slowly(path: str, real: Callable[[], Canned]) -> Canned:
+    """A trouble: a page of jobs takes a while."""
+    if path == "/json/2/queue.job/search_read":
+        time.sleep(0.2)
+    return real()
+
+
+def _history(exporter: Exporter) -> list[Counted]:
+    """How far each part of the past of both databases is read, durably."""
+    reader = open_reader(exporter.store)
+    try:
+        return [one for tenant in TENANTS for _, one in reader.counted(tenant)]
+    finally:
+        reader.close()
+
+
 def _same(stage: Stage) -> None:
     killed, calm = stage.collectors
     assert killed.differing() == calm.differing() == []
     mine, other = (_told(collector) for collector in stage.collectors)
     assert mine.keys() == other.keys()
     assert {key for key in mine if mine[key] != other[key] and b"POST /hooks" not in mine[key]} == set()
-    assert len(mine) > 400
+    assert len(mine) > 2 * OLD_JOBS
     assert sum(b"POST /hooks/alerts" in raw for raw in mine.values()) >= stage.posted
     counts = [_counts(exporter) for exporter in (stage.killed, stage.calm)]
     assert counts[0] == counts[1]

@@ -15,6 +15,12 @@ ACTIONS = 3
 def long_past(*, running: bool = False, jobs: int = JOBS, runs: int = RUNS, orders: int = ORDERS) -> LiveOdoo:
     """It; the clock of its server stands unless it is `running`, so that whoever reads it is told the same."""
     odoo = live_lab(running=running)
+    work(odoo, jobs=jobs, runs=runs, orders=orders)
+    return odoo
+
+
+def work(odoo: LiveOdoo, *, jobs: int = JOBS, runs: int = RUNS, orders: int = ORDERS) -> None:
+    """What was done in the last days but one; the clock of its server is as before in the end."""
     now = odoo.now
     odoo.now = now - timedelta(days=DAYS)
     crons = [live.cron(odoo, f"LAB {number}") for number in range(ACTIONS)]
@@ -31,7 +37,6 @@ def long_past(*, running: bool = False, jobs: int = JOBS, runs: int = RUNS, orde
     odoo.now = now
     for one in crons:  # none is late: that would be said, and rightly
         odoo.raw("ir.cron", one, nextcall=now + timedelta(hours=1))
-    return odoo
 
 
 def _job(odoo: LiveOdoo, *, failed: bool) -> None:
