@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import apsw
@@ -23,12 +24,18 @@ DERIVED = ("runs", "observations")
 HISTORY = ("totals", "outbox", "sent", "subjects", "timers", "events", "offsets", "marks")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """The store of a company after three days."""
-    found = tmp_path / "store.db"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a company after three days, made once."""
+    found = tmp_path_factory.mktemp("company") / "store.db"
     store_of(company(5, days=3), found, hours=12)
     return found
+
+
+@pytest.fixture
+def path(made: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(copyfile(made, tmp_path / "store.db"))
 
 
 def rows(path: Path, tables: Sequence[str]) -> dict[str, list[tuple[Any, ...]]]:
