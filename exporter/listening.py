@@ -87,6 +87,11 @@ class Listener:
         self.inner = ("127.0.0.1", int(listening.getsockname()[1]))
         return listening, lambda: asyncio.open_connection(*self.inner)
 
+    def peer(self, environ: Mapping[str, Any]) -> str:
+        """The address of who is connected, also where TLS ends before us; for the environ of one of our requests."""
+        address = str(environ.get("REMOTE_ADDR", ""))
+        return self._front.peers.get(int(environ.get("REMOTE_PORT", 0)), address) if self._front else address
+
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()

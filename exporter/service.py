@@ -85,13 +85,9 @@ class Service:
         self._config, self._clock = config, SystemClock()
         Tokens(config.state_dir).migrate(self._clock.now())
         self._sink = open_sink(sent, self._clock) if sent else None
-        signals: tuple[Signal, ...] = ("traces", "logs")
-        self.sending = Sending(
-            self.store,
-            self._sink,
-            self._clock,
-            SendingOptions(signals=signals, sent=frozenset(sent), lane=LaneOptions(budget=config.outbox_budget_rows)),
-        )
+        lane = LaneOptions(budget=config.outbox_budget_rows)
+        options = SendingOptions(signals=("traces", "logs"), sent=frozenset(sent), lane=lane)
+        self.sending = Sending(self.store, self._sink, self._clock, options)
         self._reports: Reporting | None = None
         self.fleet = Fleet(store=self.store, clock=self._clock, told=self.sending.wake)
         self.fleet.watch(watched)
@@ -106,6 +102,7 @@ class Service:
             served=served(config.databases),
             tenants=by_any_name(config),
             tls=self.guard.context,
+            trusted=config.trusted_proxies,
         )
         now = self._clock.now
         self.reloading = Reloading(config=config, read=read or (lambda: config), now=now, since=now())

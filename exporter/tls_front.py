@@ -19,12 +19,17 @@ Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWrite
 
 
 class TlsFront:
-    """Serves TLS on a listening socket from `start` to `stop`; `connect` opens a connection to what is behind it."""
+    """Serves TLS on a listening socket from `start` to `stop`; `connect` opens a connection to what is behind it.
+
+    Attributes:
+        peers: whose bytes come from one of our ports: what is behind sees us alone.
+    """
 
     def __init__(self, listening: Any, context: ssl.SSLContext, connect: Connect) -> None:  # noqa: ANN401 - a socket
         self._listening, self._context, self._connect = listening, context, connect
         self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.StreamWriter] = set()
+        self.peers: dict[int, str] = {}
         self._thread = Thread(target=self._run, name="tls", daemon=True)
 
     def start(self) -> None:
@@ -68,6 +73,8 @@ class TlsFront:
         self._open.add(writer)
         try:
             behind_reader, behind_writer = await self._connect()
+            port = _port(behind_writer)
+            self.peers[port] = str(writer.get_extra_info("peername")[0])
             try:
                 ways = (_pump(reader, behind_writer), _pump(behind_reader, writer))
                 each = [asyncio.ensure_future(way) for way in ways]
@@ -75,6 +82,7 @@ class TlsFront:
                 await each[1]
                 each[0].cancel()
             finally:
+                self.peers.pop(port, None)
                 behind_writer.close()
         except OSError as error:
             log.debug("tls: %s", error)
@@ -82,6 +90,12 @@ class TlsFront:
             self._open.discard(writer)
             with contextlib.suppress(OSError, ssl.SSLError):
                 writer.close()
+
+
+def _port(behind: asyncio.StreamWriter) -> int:
+    """Our own port of a connection; 0 where it has none (a socket of this machine)."""
+    name = behind.get_extra_info("sockname")
+    return int(name[1]) if isinstance(name, tuple) else 0
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

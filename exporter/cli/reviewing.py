@@ -29,9 +29,9 @@ def refused() -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(state: Path, *, limit: int, as_json: bool) -> None:
-    """List it, newest first: number, database, where it comes from, why."""
+    """List it, newest first: number, database, where it comes from, whose address (of webhooks), why."""
     for one in open_reader(state / STORE_FILE).set_aside(limit):
-        click.echo(json.dumps(_fields(one)) if as_json else f"{one.id:>6}  {one.tenant}  {one.origin}  {one.reason}")
+        click.echo(json.dumps(_fields(one)) if as_json else _line(one))
 
 
 @refused.command()
@@ -90,11 +90,21 @@ def _found(state: Path, number: int) -> SetAside:
     return one
 
 
+def _line(one: SetAside) -> str:
+    return f"{one.id:>6}  {one.tenant}  {one.origin}  {_sender(one) or '-'}  {one.reason}"
+
+
+def _sender(one: SetAside) -> str:
+    """The address that a webhook came from, "" where that is not known."""
+    return str(json.loads(one.head).get("sender", "")) if one.origin.startswith(HOOKS) else ""
+
+
 def _fields(one: SetAside) -> dict[str, object]:
     return {
         "number": one.id,
         "database": one.tenant,
         "origin": one.origin,
+        "sender": _sender(one),
         "reason": one.reason,
         "key": one.key,
         "head": one.head,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass
 from datetime import UTC, date, datetime, time
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,10 @@ def _fields(raw: object) -> tuple[str, ...]:
     return found
 
 
+def _networks(raw: object) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(text_of(one)) for one in _listed(raw))
+
+
 def _numbers(raw: object) -> tuple[int, ...]:
     found = tuple(int(text_of(one)) for one in _listed(raw))
     require(all(number > 0 for number in found))
@@ -196,6 +201,10 @@ NAMED = Kind(says="up to 63 letters, digits, dots, dashes and underscores", read
 URL = Kind(says="an address such as https://odoo.example.com, with a port if need be, and no more", read=_url)
 MODELS = Kind(says="a list of Odoo models such as [purchase.order]", read=_models)
 FIELDS = Kind(says="a list of fields such as [client_order_ref, partner_id]", read=_fields)
+NETWORKS = Kind(
+    says="a list of networks such as [10.0.0.0/8, 2001:db8::/32], or of single addresses; a network's other bits are 0",
+    read=_networks,
+)
 NUMBERS = Kind(says="a list of ids such as [1, 3]", read=_numbers)
 SHARE = Kind(says="a number from 0 to 1", read=_share)
 TRUTH = Kind(says="true or false", read=_truth)

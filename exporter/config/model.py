@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
@@ -208,6 +209,15 @@ class Config:
             "TLS and users of both listeners, in the form of the Prometheus exporter-toolkit; also "
             "`--web.config.file`. Users are asked for on the pages alone: the intake has tokens and signatures.",
             "ODOO_OTEL_WEB_CONFIG_FILE",
+        ),
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = field(
+        default=(),
+        metadata=setting(
+            k.NETWORKS,
+            "Proxies before that port whose `X-Forwarded-For` or `Forwarded` is believed: who was refused is told by "
+            "the address that they saw, not by theirs. Name those alone that set or extend that header themselves.",
+            "ODOO_OTEL_TRUSTED_PROXIES",
         ),
     )
     detectors: bool = field(

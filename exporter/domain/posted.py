@@ -13,6 +13,7 @@ class Posted:
         kind: what the sender's scheme says it is about (`X-GitHub-Event`); "" where it says nothing.
         traceparent: W3C's header, "" where there is none.
         signed_at: when the sender says it signed it.
+        sender: the address it came from; "" where that is not known.
     """
 
     hook: str
@@ -22,3 +23,4 @@ class Posted:
     kind: str = ""
     traceparent: str = ""
     signed_at: datetime | None = None
+    sender: str = ""

@@ -4,6 +4,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from exporter.errors import Refused
+from exporter.intake.complaining import Complaints
 from exporter.intake.otlp_logs import LARGEST as LARGEST_LOGS
 from exporter.intake.otlp_logs import Lines
 from exporter.intake.receiving import LARGEST, Receiving
@@ -13,10 +14,15 @@ from exporter.intake.signatures import is_bearer
 RETRY_AFTER = "5"  # seconds
 
 
-def create_app(receiving: Receiving, lines: Lines | None = None, review: Reviewing | None = None) -> Flask:
+def create_app(
+    receiving: Receiving,
+    lines: Lines | None = None,
+    review: Reviewing | None = None,
+    complaints: Complaints | None = None,
+) -> Flask:
     """The WSGI application; called from several threads at once.
 
-    Without `lines` no logs are taken; without `review` nothing is tried again.
+    Without `lines` no logs are taken, without `review` nothing is tried again, without `complaints` nothing is logged.
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
@@ -50,7 +56,12 @@ def create_app(receiving: Receiving, lines: Lines | None = None, review: Reviewi
             raise Refused(401, "token")
         return jsonify(ids=[*review.retry(number)]), 202
 
-    app.register_error_handler(Refused, _refuse)
+    def refuse(refused: Refused) -> Response:
+        if complaints is not None:
+            complaints.refused(str(request.url_rule), refused.reason, complaints.sender(request.environ))
+        return _refuse(refused)
+
+    app.register_error_handler(Refused, refuse)
     app.after_request(_harden)
     return app
 

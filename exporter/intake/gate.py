@@ -56,15 +56,16 @@ class Gate:
     def _received(self, path: str, environ: Environ) -> Iterable[str]:
         found = _PATH.fullmatch(path)
         hook, token = (found["hook"], found["token"] or "") if found else ("", "")
+        sender = self._hooks.complaints.sender(environ)
         try:
             raw = _body(environ)
         except Refused as refused:
-            self._hooks.turned_away(hook, refused)
+            self._hooks.turned_away(hook, refused, sender)
             raise
-        return self._hooks.receive(hook, Shown(headers=_headers(environ), token=token, raw=raw))
+        return self._hooks.receive(hook, Shown(headers=headers(environ), token=token, raw=raw, sender=sender))
 
 
-def _headers(environ: Environ) -> dict[str, str]:
+def headers(environ: Environ) -> dict[str, str]:
     """By lower-case name."""
     return {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
 

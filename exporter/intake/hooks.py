@@ -16,6 +16,7 @@ from exporter.domain import ids
 from exporter.domain.bodies import WebhookReceived
 from exporter.domain.posted import Posted
 from exporter.errors import Refused, StoreBroken, StoreError, StoreFull
+from exporter.intake.complaining import Complaints
 from exporter.intake.packed import unpacked
 from exporter.intake.receiving import LARGEST
 from exporter.intake.signatures import Proof, Shown, prove
@@ -68,6 +69,7 @@ class Hooks:
         now: the time on the clock of every tenant that may be appended to.
         appended: called after Events became durable.
         digests: of the tokens that open something (`hooks/<name>`) beside what is configured.
+        complaints: where who was refused is told.
         keep: keeps what is authentic and cannot be understood; False where that was not possible.
         fault: set once the store is broken: the process must exit with 70.
     """
@@ -78,6 +80,7 @@ class Hooks:
     appended: Callable[[], None]
     digests: Callable[[str], Sequence[bytes]] = _nothing
     keep: Callable[[str, Posted, Refused], bool] = _nobody_looks
+    complaints: Complaints = field(default_factory=Complaints)
     fault: StoreBroken | None = None
     _counted: Counter[tuple[str, str]] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock)
@@ -92,12 +95,14 @@ class Hooks:
         try:
             return self._receive(hook, shown)
         except Refused as refused:
-            self._count(hook.name or "unknown", refused.reason)
+            self.turned_away(name, refused, shown.sender)
             raise
 
-    def turned_away(self, name: str, refused: Refused) -> None:
-        """Count a request that was refused before anybody looked at who sent it."""
-        self._count(self.served.get(name, NOBODY).name or "unknown", refused.reason)
+    def turned_away(self, name: str, refused: Refused, sender: str) -> None:
+        """Count a request that was refused, and log from where it came."""
+        hook = self.served.get(name, NOBODY).name
+        self._count(hook or "unknown", refused.reason)
+        self.complaints.refused(f"/hooks/{hook or '?'}", refused.reason, sender)
 
     def counted(self) -> dict[tuple[str, str], int]:
         """How many webhooks there were, by (hook, outcome): accepted, repeated, or why they were refused."""
@@ -118,6 +123,7 @@ class Hooks:
             kind=proof.kind,
             traceparent=_caller(shown),
             signed_at=proof.signed_at,
+            sender=shown.sender,
         )
         return self._take(hook, posted, self._understood(hook, posted))
 

@@ -37,6 +37,7 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str = ""
     traceparent: str = ""
     signed_at: datetime | None = None
+    sender: str = ""
 
 
 def masked(raw: bytes) -> bytes:
@@ -72,6 +73,7 @@ def aside(tenant: str, posted: Posted, why: Refused) -> SetAside:
         kind=posted.kind,
         traceparent=posted.traceparent,
         signed_at=posted.signed_at,
+        sender=posted.sender,
     )
     return SetAside(
         tenant=tenant,

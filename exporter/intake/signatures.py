@@ -25,11 +25,16 @@ Headers = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What a request shows: its headers by lower-case name, the token in its path ("" if none), its raw body."""
+    """What a request shows: its headers by lower-case name, the token in its path ("" if none), its raw body.
+
+    Attributes:
+        sender: an address, "" where there is none; it proves nothing.
+    """
 
     headers: Headers
     token: str
     raw: bytes
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -252,6 +252,48 @@ def test_no_address_of_a_sender_is_called_or_believed(line: tuple[Exporter, Fake
             trap.accept()
 
 
+def refused(exporter: Exporter) -> list[str]:
+    """Who was refused, as the log has it."""
+    return [one["message"] for one in exporter.logs() if one["message"].startswith("refused: ")]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "shown"),
+    [(["127.0.0.0/8", "10.0.0.0/8"], "203.0.113.7"), (["10.0.0.0/8"], "127.0.0.1"), ([], "127.0.0.1")],
+)
+def test_forwarded_headers_are_believed_of_configured_proxies_alone(
+    odoo: LiveOdoo, tmp_path: Path, trusted: list[str], shown: str
+) -> None:
+    """In log and review: the last hop that is no proxy, else the peer; a spoofed beginning never; no label has it."""
+    hooks = {"alertmanager": {"scheme": "token", "secrets": TOKEN}}
+    headers = {"X-Forwarded-For": "198.51.100.66, 203.0.113.7, 10.0.0.9"}
+    with (
+        LiveServer(odoo) as server,
+        Exporter(tmp_path, [server.entry("acme", hooks=hooks)], settings={"trusted_proxies": trusted}) as exporter,
+    ):
+        url = intake(exporter)
+        for path in ("hooks/alertmanager/wrong", "hooks/nobody", "v1/events"):
+            assert send(f"{url}/{path}", requests.Request("POST", data=b"{}", headers=headers)).status_code == 401
+        good = requests.Request("POST", data=b'{"alerts": 1}', headers=headers)
+        assert send(f"{url}/hooks/alertmanager/{TOKEN}", good).status_code == 422
+        until(lambda: len(refused(exporter)) == 4, what="the lines of the log")
+        assert refused(exporter) == [
+            f"refused: a request to /hooks/alertmanager from {shown}: signature",
+            f"refused: a request to /hooks/? from {shown}: missing",
+            f"refused: a request to /v1/events from {shown}: token",
+            f"refused: a request to /hooks/alertmanager from {shown}: {_reason(exporter)}",
+        ]
+        listed = CliRunner().invoke(cli.main, ["refused", "list", "--state", str(exporter.state)]).stdout
+        assert f"  hooks/alertmanager  {shown}  " in listed
+        assert "198.51.100.66" not in listed + "".join(exporter.lines)
+        assert not re.search(r"203\.0\.113|198\.51|127\.0\.0\.1", exporter.get("/metrics")[1])
+
+
+def _reason(exporter: Exporter) -> str:
+    listed = CliRunner().invoke(cli.main, ["refused", "list", "--json", "--state", str(exporter.state)]).stdout
+    return str(json.loads(listed)["reason"].partition(":")[0])
+
+
 @pytest.mark.parametrize(("host", "warned"), [("0.0.0.0", True), ("127.0.0.1", False)])
 def test_beyond_the_loopback_tls_is_asked_for(tmp_path: Path, host: str, warned: bool) -> None:  # noqa: FBT001
     """A warning names the setting, once, where webhooks could come over a network in the clear (`intake_host`)."""

@@ -144,6 +144,32 @@ def test_both_listeners_speak_tls(secured: Secured) -> None:
     assert secured.exporter.stop() < 10
 
 
+def test_the_sender_is_known_behind_our_own_tls(secured: Secured) -> None:
+    """Not the end of TLS but who speaks to it is the peer; a configured proxy that speaks TLS is believed (0013)."""
+    secured.write(tls_server_config=TLS)
+    proxies = {"intake_host": "127.0.0.2", "trusted_proxies": "127.0.0.9"}
+    secured.exporter.settings = {**secured.exporter.settings, **proxies}
+    start(secured)
+    port = int(secured.address("events are taken on ").rpartition(":")[2])
+    context = ssl.create_default_context(cafile=str(secured.folder / "ca.pem"))
+    context.check_hostname = False
+    for peer, path in (("127.0.0.9", b"alertmanager/wrong"), ("127.0.0.5", b"nobody")):
+        head = b"POST /hooks/%s HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.7\r\n" % path
+        raw = socket.create_connection(("127.0.0.2", port), timeout=5, source_address=(peer, 0))
+        with context.wrap_socket(raw) as client:
+            client.sendall(head + b"Content-Length: 0\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 401 ")
+
+    def said() -> list[str]:
+        return [one["message"] for one in secured.exporter.logs() if one["message"].startswith("refused: ")]
+
+    until(lambda: len(said()) == 2, what="the lines of the log")
+    assert said() == [
+        "refused: a request to /hooks/alertmanager from 203.0.113.7: signature",
+        "refused: a request to /hooks/? from 127.0.0.5: missing",
+    ]
+
+
 def test_large_answers_come_whole(secured: Secured) -> None:
     """Ten scrapes of 8 MB at once over TLS are whole."""
     page = b"odoo_up 1\n" * 800_000

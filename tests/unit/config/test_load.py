@@ -59,6 +59,16 @@ def test_the_listener_is_one_variable(listen: str, host: str, port: int) -> None
     assert (config.listen_host, config.listen_port, config.state_dir) == (host, port, Path("/var/x"))
 
 
+def test_trusted_proxies_are_networks_and_addresses(load_yaml: Load) -> None:
+    """A list, or text with commas; IPv4 and IPv6, an address is a network of one; a fault says how they look."""
+    text = "trusted_proxies: {}\ndatabases: [{{url: http://a, database: a, user: u, api_key: k}}]"
+    for given in ("[10.0.0.0/8, '2001:db8::/32', 192.0.2.1]", "10.0.0.0/8,2001:db8::/32,192.0.2.1"):
+        found = load_yaml(text.format(given)).trusted_proxies
+        assert [str(one) for one in found] == ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1/32"]
+    (fault,) = faults(lambda: load_yaml(text.format("10.0.0.1/8")))
+    assert fault.startswith("trusted_proxies: must be a list of networks such as [10.0.0.0/8, 2001:db8::/32],")
+
+
 def test_every_fault_of_the_environment_is_listed_at_once() -> None:
     """Three faults give three sentences, each with the variable's name and what to change."""
     wrong = {"ODOO_URL": "odoo", "ODOO_DB": "acme", "ODOO_USER": "bot", "ODOO_OTEL_LISTN": ":1"}
@@ -208,6 +218,10 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
         "listen_port: 1.5",
         "listen_port: true",
         "label_cap: 0",
+        "trusted_proxies: [10.0.0.1/8]",
+        "trusted_proxies: [10.0.0.0/33]",
+        "trusted_proxies: [proxy.example.com]",
+        "trusted_proxies: {10.0.0.0/8: yes}",
         "label_cap: [1]",
         "state_dir: ''",
         "log_level: loud",

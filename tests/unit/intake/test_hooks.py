@@ -12,7 +12,7 @@ from exporter.domain.bodies import WebhookReceived
 from exporter.domain.posted import Posted
 from exporter.errors import Refused, StoreBroken, StoreError
 from exporter.intake.hooks import Hooks, Served
-from exporter.intake.reviewing import Reviewing, aside, keeper
+from exporter.intake.reviewing import Reviewing, aside, keeper, posted_of
 from exporter.intake.signatures import Shown
 from exporter.store.review import SetAside
 
@@ -69,6 +69,15 @@ def hooks(store: Any, tenant: str = "acme") -> Hooks:
 def shown(raw: bytes) -> Shown:
     """An authentic request."""
     return Shown(headers={"authorization": f"Bearer {SECRET}"}, token="", raw=raw)
+
+
+def test_what_is_kept_for_review_says_from_where_it_came() -> None:
+    """The sender's address stands in the row's head, so that a person knows whom to ask; a retry needs it not."""
+    posted = Posted(hook="shop", raw=b"bad", received_at=NOW, sender="203.0.113.7")
+    kept = aside("acme", posted, WHY)
+    assert '"sender":"203.0.113.7"' in kept.head
+    assert posted_of(kept).sender == "203.0.113.7"
+    assert "sender" not in aside("acme", Posted(hook="shop", raw=b"bad", received_at=NOW), WHY).head
 
 
 @pytest.mark.parametrize("raw", [b"good", b"bad"])
