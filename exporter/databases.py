@@ -173,6 +173,7 @@ def connect(database: Database, through: Callable[[Door], Door] = as_it_is) -> C
         name=database.name,
         database=database.database,
         uuid=who.uuid,
+        own=who.own,
         neutralized=who.neutralized,
         environment=database.environment,
         url=access.base,

@@ -12,6 +12,7 @@ class Tenant:
         name: the configured name; the key of everything stored.
         database: Odoo's own name of the database (label `odoo_database`).
         uuid: `database.uuid`; copies share it, hence `environment`.
+        own: whether the uuid was shown by Odoo, not made of the address.
         url: base address for deep links ("" where there is none).
         version: Odoo's version ("19.0"), "" while unknown.
         first_start: when we first read it; what ended before is history.
@@ -26,3 +27,4 @@ class Tenant:
     version: str = ""
     first_start: datetime | None = None
     neutralized: bool = False
+    own: bool = False

@@ -168,10 +168,11 @@ class TenantPolling:
         """Remember who it is, say what changed since it answered before, and poll its Sources."""
         before = recall(self.inbox, self.name, ANSWERED) or recall(self.inbox, self.name)
         self._tenant = found.tenant
-        known = remember(self.inbox, found.tenant, self.clock)
-        changed = list(changes(before, found.tenant, self.clock.now()))
-        if changed or before is None:
-            self.inbox.append(self.name, changed, {(KEEPER, ANSWERED): _encode(found.tenant)})
+        now = believed(before, found.tenant)
+        known = remember(self.inbox, now, self.clock)
+        changed = list(changes(before, now, self.clock.now()))
+        if before is None or now != replace(before, first_start=now.first_start):
+            self.inbox.append(self.name, changed, {(KEEPER, ANSWERED): _encode(now)})
         for one in changed:
             log.warning("%s changed: %s", self.name, one.body)
         self.known(known)
@@ -210,15 +211,23 @@ def is_copy(mine: Tenant, other: Tenant) -> bool:
     return same and (other.first_start or EPOCH, other.name) < (mine.first_start or LATEST, mine.name)
 
 
+def believed(before: Tenant | None, now: Tenant) -> Tenant:
+    """The tenant as it is: what it showed before, and shows no more since the right was withdrawn, did not change."""
+    if before is None or now.own or not before.own:
+        return now
+    return replace(now, uuid=before.uuid, own=True, neutralized=before.neutralized)
+
+
 def changes(before: Tenant | None, now: Tenant, at: datetime) -> Iterator[Event]:
-    """What is not as it was when the database answered last; a uuid that we made of its address says nothing new."""
+    """What is not as it was when the database answered last; only a uuid of Odoo's is compared, with another of its."""
     if before is None:
         return
     moved = (before.url, before.database) != (now.url, now.database)
+    other = before.own and now.own and before.uuid != now.uuid
     found = {
         "upgraded": (before.version, now.version) if before.version and before.version != now.version else None,
         "moved": (before.url, now.url) if before.url and moved else None,
-        "replaced": (before.uuid, now.uuid) if before.uuid != now.uuid and not moved else None,
+        "replaced": (before.uuid, now.uuid) if other and not moved else None,
         "neutralized": ("live", "neutralized") if now.neutralized and not before.neutralized else None,
         "live": ("neutralized", "live") if before.neutralized and not now.neutralized else None,
     }
@@ -239,7 +248,7 @@ def remember(inbox: Inbox, tenant: Tenant, clock: Clock) -> Tenant:
     if saved is None:
         known = replace(tenant, first_start=tenant.first_start or clock.now())
     else:
-        known = replace(tenant, uuid=saved.uuid, first_start=saved.first_start)
+        known = replace(tenant, uuid=saved.uuid, own=saved.own, first_start=saved.first_start)
     if known != saved:
         inbox.append(tenant.name, (), {(KEEPER, IDENTITY): _encode(known)})
     return known

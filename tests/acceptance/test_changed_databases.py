@@ -195,6 +195,28 @@ def test_another_database_behind_the_address_is_said(tmp_path: Path, collector: 
     assert [what for what, _ in said(collector)] == ["replaced"]
 
 
+def test_a_right_withdrawn_while_it_runs_changes_nothing(tmp_path: Path, collector: FakeCollector) -> None:
+    """A neutralized database that shows its uuid no more, and does again, is neither replaced nor live (R7)."""
+    odoo = company()
+    neutralize(odoo)
+    with (
+        LiveServer(odoo) as server,
+        Exporter(tmp_path, [server.entry("acme")], endpoint=collector.url) as exporter,
+    ):
+        until(lambda: exporter.reads("acme"))
+        for change in (odoo.forbidden.add, odoo.forbidden.discard):
+            server.away()
+            until(lambda: exporter.value("odoo_up") == 0)
+            change("ir.config_parameter")
+            asked = len(server.asked)
+            server.back()
+            until(lambda seen=asked: any("config_parameter" in path for _, path in server.asked[seen:]))
+            until(lambda: exporter.reads("acme"))
+        work(odoo)
+        until(lambda: done(exporter) == 1 and exporter.settled("acme"))
+    assert said(collector) == []
+
+
 def test_check_says_that_it_is_neutralized() -> None:
     """A note, not a fault."""
     odoo = company()

@@ -8,12 +8,13 @@ import pytest
 from exporter.clock import StepClock
 from exporter.domain.tenants import Tenant
 from exporter.errors import SourceDown
-from exporter.loops.tenants import Connected, TenantPolling, changes, is_copy, recall, remember
+from exporter.loops.tenants import ANSWERED, Connected, TenantPolling, changes, is_copy, recall, remember
 from exporter.sources.polling import Poll
 from tests.fakes.ledger import MemoryLedger
 from tests.worlds import T0, at
 
-TENANT = Tenant(name="lab", database="lab19", uuid="one", version="19.0")
+TENANT = Tenant(name="lab", database="lab19", uuid="one", own=True, version="19.0")
+HIDDEN = replace(TENANT, uuid="of the address", own=False)  # the same one without a right on ir.config_parameter
 
 
 @dataclass(slots=True)
@@ -37,13 +38,14 @@ class Database:
     sources: list[Quiet]
     down: list[str] = field(default_factory=list)
     asked: int = 0
+    says: Tenant = TENANT
 
     def connect(self) -> Connected:
         """See TenantPolling."""
         self.asked += 1
         if self.down:
             raise SourceDown(self.down.pop(0))
-        return Connected(tenant=TENANT, sources=self.sources)
+        return Connected(tenant=self.says, sources=self.sources)
 
 
 def polling(database: Database, ledger: MemoryLedger, known: list[Tenant]) -> TenantPolling:
@@ -147,6 +149,8 @@ def test_whatever_it_says_of_itself_ends_nothing() -> None:
         ({"version": "18.0"}, {"version": "19.0"}, ["upgraded"]),
         ({"url": "http://a"}, {"url": "http://b", "uuid": "two"}, ["moved"]),
         ({"uuid": "one"}, {"uuid": "two"}, ["replaced"]),
+        ({"uuid": "made", "own": False}, {"uuid": "two"}, []),
+        ({"uuid": "made", "own": False}, {"uuid": "made elsewhere", "own": False}, []),
         ({}, {"neutralized": True}, ["neutralized"]),
         ({"neutralized": True}, {}, ["live"]),
         ({"version": "18.0"}, {"version": "19.0", "neutralized": True}, ["upgraded", "neutralized"]),
@@ -157,6 +161,40 @@ def test_what_changed_is_said_once_each(before: dict[str, object], now: dict[str
     first, second = replace(TENANT, **before), replace(TENANT, **now)  # type: ignore[arg-type]
     assert [event.body.what for event in changes(first, second, T0)] == said  # type: ignore[union-attr]
     assert [*changes(None, second, T0)] == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ([TENANT, HIDDEN, TENANT], []),
+        ([HIDDEN, TENANT, HIDDEN], []),
+        ([HIDDEN, TENANT, replace(TENANT, uuid="two")], ["replaced"]),
+        ([TENANT, HIDDEN, replace(TENANT, uuid="two")], ["replaced"]),
+        ([replace(TENANT, neutralized=True), HIDDEN, replace(TENANT, neutralized=True)], []),
+        ([replace(TENANT, neutralized=True), HIDDEN, TENANT], ["live"]),
+    ],
+)
+def test_a_right_granted_or_withdrawn_is_no_other_database(answers: list[Tenant], said: list[str]) -> None:
+    """Like is compared with like: whoever may read ir.config_parameter no more is not told of another database (R7)."""
+    ledger, told = MemoryLedger(), []
+    for answer in answers:
+        known: list[Tenant] = []
+        polling(Database([], says=answer), ledger, known).step()
+        told += known
+    assert [one.event.body.what for one in ledger.read("lab", 0, 100)] == said  # type: ignore[union-attr]
+    assert len({(one.uuid, one.own, one.first_start) for one in told}) == 1
+
+
+def test_what_it_answered_is_remembered_also_when_nothing_is_said_of_it() -> None:
+    """A right that was granted leaves the uuid to compare with at the next start, and the ids as they were."""
+    ledger = MemoryLedger()
+    for answer in (HIDDEN, TENANT):
+        polling(Database([], says=answer), ledger, []).step()
+    answered, known = recall(ledger, "lab", ANSWERED), recall(ledger, "lab")
+    assert answered is not None
+    assert known is not None
+    assert (answered.uuid, answered.own) == ("one", True)
+    assert (known.uuid, known.own) == ("of the address", False)
 
 
 def test_a_copy_is_the_one_that_was_known_later() -> None:
