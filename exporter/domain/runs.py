@@ -1,5 +1,6 @@
 """Runs: one execution of something, cut from the facts of a Subject; Steps, Waits and Failures inside it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -19,6 +20,11 @@ CLAMPED: Attributes = (
     ("odoo.time.clamped", True),
 )  # clocks lied: a time was moved so that nothing ends before it began
 ENDLESS: Attributes = (("odoo.time.end_unknown", True),)  # it is over, but nobody saw when: its span has no length
+
+
+def known(found: Mapping[str, Scalar | None]) -> Attributes:
+    """Those attributes of which something is known."""
+    return tuple((name, value) for name, value in found.items() if value is not None)
 
 
 class Failure(Struct, frozen=True, kw_only=True, gc=False):

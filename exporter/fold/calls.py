@@ -12,7 +12,7 @@ from msgspec import Struct
 from exporter.domain.bodies import LogWritten
 from exporter.domain.causes import failure
 from exporter.domain.events import Event
-from exporter.domain.runs import BAD, Attributes, Failure, Result, Run
+from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, known
 from exporter.fold.cron_lines import LOG, ROWS
 from exporter.fold.subjects import Cut, Flow, Kind
 
@@ -79,19 +79,13 @@ def _attributes(body: LogWritten) -> Attributes:
         "server.address": body.host or None,
         "process.pid": body.pid or None,
     }
-    return tuple((name, value) for name, value in found.items() if value is not None)
+    return known(found)
 
 
 def late(event: Event, memory: CallMemory) -> str | None:
     """The same line again."""
     del event
     return "" if memory.told else None
-
-
-def differs(run: Run, event: Event) -> str:
-    """Nothing: a line says one thing."""
-    del run, event
-    return ""
 
 
 KIND = Kind(
@@ -101,5 +95,4 @@ KIND = Kind(
     memory=CallMemory,
     cut=cut,
     late=late,
-    differs=differs,
 )

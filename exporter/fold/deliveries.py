@@ -12,7 +12,7 @@ from msgspec import Struct
 from exporter.domain.bodies import WebhookReceived
 from exporter.domain.causes import failure
 from exporter.domain.events import Event
-from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, Step
+from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, Step, known
 from exporter.fold.integrations import slowness
 from exporter.fold.joining import NAMES, asked, joined, unresolved
 from exporter.fold.subjects import Cut, Flow, Kind
@@ -142,7 +142,7 @@ def _attributes(seen: Sequence[Event], last: WebhookReceived, flow: Flow) -> Att
         "odoo.integration.criticality": hook.criticality if hook else None,
         "odoo.integration.slow": True if any(slowness(event, flow) for event in seen) else None,
     }
-    return tuple((name, value) for name, value in found.items() if value is not None) + last.attributes
+    return known(found) + last.attributes
 
 
 def late(event: Event, memory: DeliveryMemory) -> str | None:

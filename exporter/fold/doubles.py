@@ -153,24 +153,10 @@ def _claim(model: str, found: Sequence[Double], flow: Flow) -> FindingSeen:
     )
 
 
-def late(event: Event, memory: DoubleMemory) -> str | None:
-    """Every fact is taken in, whenever it comes."""
-    del event, memory
-    return None
-
-
-def differs(run: Run, event: Event) -> str:
-    """Nothing: that they share a key no more changes nothing of what was."""
-    del run, event
-    return ""
-
-
 KIND = Kind(
     name="double",
     source=SOURCE,
     settle=timedelta(0),
     memory=DoubleMemory,
     cut=cut,
-    late=late,
-    differs=differs,
 )

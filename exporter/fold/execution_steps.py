@@ -8,7 +8,7 @@ from datetime import datetime
 
 from exporter.domain.bodies import ExecutionSeen, NodeRun
 from exporter.domain.causes import failure
-from exporter.domain.runs import Attributes, Failure, Result, Step
+from exporter.domain.runs import Attributes, Failure, Result, Step, known
 from exporter.fold.execution_places import node_role
 
 _RESULTS: dict[str, Result] = {
@@ -101,4 +101,4 @@ def _attributes(node: NodeRun) -> Attributes:
         "n8n.sub_execution.id": node.sub_execution or None,
         "http.response.status_code": node.http_status,
     }
-    return tuple((name, value) for name, value in found.items() if value is not None)
+    return known(found)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from exporter.domain.bodies import ExecutionSeen
 from exporter.domain.causes import failure
 from exporter.domain.events import Event
-from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, Step, Teller
+from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, Step, Teller, known
 from exporter.fold.execution_places import KEY, MODEL, Place, linked, place_of, record_of
 from exporter.fold.execution_steps import steps
 from exporter.fold.happening import FINISHED
@@ -167,7 +167,7 @@ def _attributes(body: ExecutionSeen, flow: Flow) -> Attributes:
         "http.response.status_code": body.http_status,
         "url.full": url,
     }
-    return tuple((name, value) for name, value in found.items() if value is not None)
+    return known(found)
 
 
 def _limit(body: ExecutionSeen) -> str | None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from exporter.domain.events import Event
-from exporter.domain.runs import Attributes, Failure, Run
+from exporter.domain.runs import Attributes, Failure, Run, known
 from exporter.fold.happening import Expectation, named
 from exporter.fold.joining import joined
 from exporter.fold.subjects import Flow
@@ -104,4 +104,4 @@ def _attributes(one: Met, flow: Flow) -> Attributes:
         "odoo.expectation.record": _record(one, flow) or None,
         "odoo.integration.criticality": one.of.criticality,
     }
-    return tuple((name, value) for name, value in found.items() if value is not None)
+    return known(found)

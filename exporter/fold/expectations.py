@@ -220,12 +220,6 @@ def sayings(memory: ExpectationMemory, flow: Flow) -> dict[str, FindingSeen]:
     }
 
 
-def late(event: Event, memory: ExpectationMemory) -> str | None:
-    """Every fact is taken in, whenever it comes."""
-    del event, memory
-    return None
-
-
 def differs(run: Run, event: Event) -> str:
     """What was told as absent, and happened later."""
     return f"it happened at {event.at.isoformat()}" if run.result == "timeout" else ""
@@ -237,7 +231,6 @@ KIND = Kind(
     settle=timedelta(0),
     memory=ExpectationMemory,
     cut=cut,
-    late=late,
     differs=differs,
     asks=asks,
 )

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from exporter.domain.bodies import FindingClosed, FindingSeen
 from exporter.domain.events import Event
-from exporter.domain.runs import Attributes, Run, RunLink
+from exporter.domain.runs import Attributes, Run, RunLink, known
 from exporter.fold.quiet import quiet_until
 from exporter.fold.subjects import Cut, Flow, Kind
 
@@ -108,19 +108,13 @@ def _attributes(seen: FindingSeen, reason: str) -> Attributes:
         "odoo.finding.learned_from": seen.learned_from,
         "odoo.finding.closed_because": reason or None,
     }
-    return tuple((name, value) for name, value in found.items() if value is not None)
+    return known(found)
 
 
 def late(event: Event, memory: FindingMemory) -> str | None:
     """An update of a claim that was closed since says nothing any more."""
     closed = memory.closed_at
     return "" if closed is not None and isinstance(event.body, FindingSeen) and event.at < closed else None
-
-
-def differs(run: Run, event: Event) -> str:
-    """Nothing: what a detector says late of a closed claim is its next claim."""
-    del run, event
-    return ""
 
 
 KIND = Kind(
@@ -130,6 +124,5 @@ KIND = Kind(
     memory=FindingMemory,
     cut=cut,
     late=late,
-    differs=differs,
     at_once=True,
 )

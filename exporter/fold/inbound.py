@@ -13,7 +13,7 @@ from msgspec import Struct
 from exporter.domain.bodies import LogWritten
 from exporter.domain.causes import failure
 from exporter.domain.events import Event
-from exporter.domain.runs import BAD, Attributes, Failure, Result, Run
+from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, known
 from exporter.fold.calls import IN
 from exporter.fold.cron_lines import LOG, ROWS
 from exporter.fold.inbound_lines import ANSWERED, FAILED, LONGEST, PRECISION, TRIGGERED, Lines, body_of, says_of
@@ -139,19 +139,7 @@ def _attributes(call: Call, rule: int | None) -> Attributes:
         "http.response.status_code": body_of(call.answered).status if call.answered else None,
         "odoo.automation.rule.id": rule,
     }
-    return tuple((name, value) for name, value in found.items() if value is not None)
-
-
-def late(event: Event, memory: InboundMemory) -> str | None:
-    """Every line is taken in, whenever it comes."""
-    del event, memory
-    return None
-
-
-def differs(run: Run, event: Event) -> str:
-    """Nothing."""
-    del run, event
-    return ""
+    return known(found)
 
 
 KIND = Kind(
@@ -160,6 +148,4 @@ KIND = Kind(
     settle=timedelta(seconds=30),
     memory=InboundMemory,
     cut=cut,
-    late=late,
-    differs=differs,
 )

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from exporter.domain.bodies import ExecutionSeen, FindingSeen, WebhookReceived
 from exporter.domain.events import Event
-from exporter.domain.runs import Attributes, Run
+from exporter.domain.runs import Attributes
 from exporter.fold.happening import CHANGES, FINISHED
 from exporter.fold.subjects import Cut, Flow, Integration, Kind
 from exporter.fold.troubles import SEVERITIES, Trouble, Troubles, by_name, claimed, lasting, noted, over_at
@@ -121,24 +121,10 @@ def _claim(name: str, one: Trouble, flow: Flow) -> FindingSeen:
     return claimed(name, one, SEVERITIES[found.criticality if found else "normal"], tolerance)
 
 
-def late(event: Event, memory: IntegrationMemory) -> str | None:
-    """Every fact is taken in, whenever it comes."""
-    del event, memory
-    return None
-
-
-def differs(run: Run, event: Event) -> str:
-    """Nothing: no Run is told here."""
-    del run, event
-    return ""
-
-
 KIND = Kind(
     name="integration",
     source=CHANGES,
     settle=timedelta(0),
     memory=IntegrationMemory,
     cut=cut,
-    late=late,
-    differs=differs,
 )

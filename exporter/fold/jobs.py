@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from exporter.domain.bodies import JobChanged, MessagePosted
 from exporter.domain.events import Event
-from exporter.domain.runs import CLAMPED, Attributes, Run, RunLink
+from exporter.domain.runs import CLAMPED, Attributes, Run, RunLink, known
 from exporter.domain.times import EPOCH
 from exporter.fold.job_rows import RUNNING, TERMINAL, End, Episode, Glimpse, Life, glimpse, life
 from exporter.fold.job_steps import Attempt, attempts, failure_of, steps
@@ -159,7 +159,7 @@ def _attributes(row: JobChanged, tried: Sequence[Attempt]) -> Attributes:
         "odoo.job.graph": row.graph_uuid,
         "odoo.company.id": row.company,
     }
-    return tuple(found) + tuple((name, value) for name, value in optional.items() if value is not None)
+    return tuple(found) + known(optional)
 
 
 def _gone(episode: Episode) -> Attributes:

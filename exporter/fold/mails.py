@@ -9,7 +9,7 @@ from exporter.domain.bodies import MailChanged
 from exporter.domain.causes import failure
 from exporter.domain.events import Event
 from exporter.domain.links import by_id
-from exporter.domain.runs import Attributes, Failure, Result, Run
+from exporter.domain.runs import Attributes, Failure, Result, Run, known
 from exporter.fold.joining import joined
 from exporter.fold.subjects import Cut, Flow, Kind
 
@@ -67,19 +67,7 @@ def _attributes(mail: MailChanged, took: timedelta) -> Attributes:
         "odoo.mail.recipients": mail.recipients or None,
         "odoo.delivery.record": by_id(mail.model, mail.record_id) if mail.model and mail.record_id else None,
     }
-    return tuple((name, value) for name, value in found.items() if value is not None)
-
-
-def late(event: Event, memory: MailMemory) -> str | None:
-    """Every fact is an attempt of its own."""
-    del event, memory
-    return None
-
-
-def differs(run: Run, event: Event) -> str:
-    """Nothing."""
-    del run, event
-    return ""
+    return known(found)
 
 
 KIND = Kind(
@@ -88,6 +76,4 @@ KIND = Kind(
     settle=timedelta(0),
     memory=MailMemory,
     cut=cut,
-    late=late,
-    differs=differs,
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from exporter.domain.bodies import FieldChanged, RecordVanished, ReviewChanged
 from exporter.domain.events import Event
-from exporter.domain.runs import CLAMPED, Attributes, Result, Step
+from exporter.domain.runs import CLAMPED, Attributes, Result, Step, known
 from exporter.fold.workflows import Workflow
 
 # tier.review.status -> what was decided (facts/odoo.md section 4).
@@ -46,7 +46,7 @@ def _attributes(one: Reviewed) -> Attributes:
         "odoo.approval.requester.id": one.row.requested_by,
         "odoo.approval.approver.id": one.row.done_by,
     }
-    return tuple((name, value) for name, value in found.items() if value is not None)
+    return known(found)
 
 
 def reviews(facts: Sequence[Event]) -> list[Reviewed]:

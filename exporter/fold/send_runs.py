@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from exporter.domain.runs import Attributes, Failure, Result, Run
+from exporter.domain.runs import Attributes, Failure, Result, Run, known
 from exporter.domain.times import from_micros
 from exporter.fold.joining import joined
 from exporter.fold.send_judging import Outcome, Send
@@ -75,4 +75,4 @@ def _attributes(send: Send) -> Attributes:
         "odoo.delivery.id": send.arrival[0].partition("/")[2] if send.arrival else None,
         "n8n.execution.id": send.execution[0] if send.execution else None,
     }
-    return tuple((name, value) for name, value in found.items() if value is not None)
+    return known(found)

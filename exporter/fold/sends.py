@@ -109,12 +109,6 @@ def _waits(draft: Draft) -> dict[str, datetime]:
     return {source: from_micros(at) for source, at in found.items()}
 
 
-def late(event: Event, memory: SendMemory) -> str | None:
-    """Every fact is taken in, whenever it comes."""
-    del event, memory
-    return None
-
-
 def differs(run: Run, event: Event) -> str:
     """A webhook that was told as dropped, and came."""
     del run
@@ -127,7 +121,6 @@ KIND = Kind(
     settle=timedelta(0),
     memory=SendMemory,
     cut=cut,
-    late=late,
     differs=differs,
     asks=asks,
 )

@@ -102,6 +102,17 @@ def never(run: Run, event: Event) -> bool:
     return False
 
 
+def taken_in(event: Event, memory: object) -> None:
+    """For a kind that takes every fact in, whenever it comes."""
+    del event, memory
+
+
+def nothing(run: Run, event: Event) -> str:
+    """For a kind of which no late fact changes what was told."""
+    del run, event
+    return ""
+
+
 class Cut(Struct, Generic[Memory], frozen=True, kw_only=True, gc=False):
     """What a kind makes of sorted facts.
 
@@ -145,8 +156,8 @@ class Kind(Generic[Memory]):
     settle: timedelta
     memory: type[Memory]
     cut: Callable[[Sequence[Event], Memory, datetime, Flow], Cut[Memory]]
-    late: Callable[[Event, Memory], str | None]
-    differs: Callable[[Run, Event], str]
+    late: Callable[[Event, Memory], str | None] = taken_in
+    differs: Callable[[Run, Event], str] = nothing
     at_once: bool = False
     asks: Callable[[Iterable[Event]], Iterable[str]] = nobody
     near: Callable[[Event], tuple[datetime, datetime]] | None = None

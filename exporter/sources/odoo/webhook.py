@@ -16,7 +16,7 @@ from exporter.domain.bodies import WebhookReceived
 from exporter.domain.json_limits import NotPlain, document
 from exporter.domain.posted import Posted
 from exporter.domain.redact import mask
-from exporter.domain.runs import Attributes
+from exporter.domain.runs import Attributes, known
 from exporter.errors import Refused
 from exporter.sources.odoo.rows import YEARS
 
@@ -120,4 +120,4 @@ def _attributes(sent: _Native, action: int, said: tuple[str, datetime | None]) -
         "odoo.record.state": state or None,
         "odoo.record.write_date": written.isoformat() if written else None,
     }
-    return tuple((name, value) for name, value in found.items() if value is not None)
+    return known(found)
