@@ -6,6 +6,7 @@ from functools import lru_cache
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICRO = timedelta(microseconds=1)
 SECOND = 1_000_000
+_THOUSAND = 999.5  # from here on three digits would be written as a power of ten
 
 
 @lru_cache(maxsize=8192)  # one time stands in a dozen numbers and spans of a Run
@@ -18,6 +19,11 @@ def micros(at: datetime) -> int:
 def from_micros(us: int) -> datetime:
     """The aware UTC datetime of microseconds since 1970."""
     return EPOCH + timedelta(microseconds=us)
+
+
+def in_words(seconds: float) -> str:
+    """How long something took, for a person: three digits, and whole seconds from a thousand on."""
+    return f"{seconds:.3g} s" if abs(seconds) < _THOUSAND else f"{seconds:.0f} s"
 
 
 def require_utc(at: datetime, what: str) -> None:

@@ -13,7 +13,7 @@ from exporter.domain import links
 from exporter.domain.bodies import FindingSeen, RecordDoubled, Twin
 from exporter.domain.events import Event
 from exporter.domain.runs import Failure, Run, RunLink
-from exporter.domain.times import EPOCH
+from exporter.domain.times import EPOCH, in_words
 from exporter.fold.joining import joined
 from exporter.fold.subjects import Cut, Flow, Kind
 from exporter.fold.troubles import SEVERITIES
@@ -124,7 +124,7 @@ def _sentence(one: Double, twins: Sequence[Twin]) -> str:
     more = f" and {len(twins) - NAMED} more" if len(twins) > NAMED else ""
     names = f"{', '.join(most)} and {last}" if not more else f"{', '.join([*most, last])}"
     seconds = (twins[-1].created - twins[0].created) / timedelta(seconds=1)
-    return f"{names}{more} share {one.shared}; they were made within {seconds:g} s."
+    return f"{names}{more} share {one.shared}; they were made within {in_words(seconds)}."
 
 
 def sayings(memory: DoubleMemory, flow: Flow) -> dict[str, FindingSeen]:

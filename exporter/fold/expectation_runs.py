@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from exporter.domain.events import Event
 from exporter.domain.runs import Attributes, Failure, Run, known
+from exporter.domain.times import in_words
 from exporter.fold.happening import Expectation, named
 from exporter.fold.joining import joined
 from exporter.fold.subjects import Flow
@@ -60,7 +61,7 @@ def words_of(one: Met, flow: Flow) -> str:
     record = _record(one, flow)
     about = f" of {record}" if record else ""
     when = f"{one.at:%Y-%m-%d %H:%M:%S} UTC"
-    within = f"{one.of.within / timedelta(seconds=1):g} s"
+    within = in_words(one.of.within / timedelta(seconds=1))
     said = f"{one.of.then}{about} did not follow {one.of.after} of {when} within {within}"
     return f"{said}." if one.refs else f"{said}: it names no record that could be looked for."
 

@@ -101,18 +101,20 @@ def cut(facts: Sequence[Event], memory: ExpectationMemory, until: datetime, flow
     marks = {CHANGES: until, EXECUTIONS: max([memory.executions, *read])}
     memory = replace(memory, executions=marks[EXECUTIONS])
     tables = [_Table(of, shown, flow) for of in flow.expected if _is_seen(of, flow)]
-    met = [one for table in tables for one in _met(table, memory, marks)] if read or until > EPOCH else []
+    told = frozenset(memory.met)
+    met = [one for table in tables for one in _met(table, told, marks)] if read or until > EPOCH else []
     came, memory = _came(tables, memory)
     memory = _noted(memory, met, flow)
-    needed = _needed(tables, memory, marks)
+    told |= {key_of(one.of, one.event) for one in met}
+    needed = _needed(tables, told, marks)
     kept = [event for event in shown if id(event) in needed]
-    after = _forgotten(memory, kept, max(marks.values()))
+    after = _forgotten(replace(memory, met=_still(tables, told, needed)), max(marks.values()))
     return Cut(
         closed=tuple(run_of(one, flow) for one in met),
         open=None,
         facts=tuple(kept),
         memory=after,
-        waits=_waits(tables, memory.met, after.troubles),
+        waits=_waits(tables, told, after.troubles),
         late=came,
     )
 
@@ -122,11 +124,11 @@ def _is_seen(of: Expectation, flow: Flow) -> bool:
     return {WITNESSES[of.after.what], WITNESSES[of.then.what]} <= flow.witnesses
 
 
-def _met(table: _Table, memory: ExpectationMemory, marks: Mapping[str, datetime]) -> Iterator[Met]:
+def _met(table: _Table, told: frozenset[str], marks: Mapping[str, datetime]) -> Iterator[Met]:
     """Every A that its B followed, or for which it is too late."""
     of, mark = table.of, marks[WITNESSES[table.of.then.what]]
     for at, event in table.firsts:
-        if key_of(of, event) in memory.met:
+        if key_of(of, event) in told:
             continue
         refs = table.refs(event)
         then = table.follows(refs, at)
@@ -153,13 +155,8 @@ def _came(
 
 
 def _noted(memory: ExpectationMemory, met: Iterable[Met], flow: Flow) -> ExpectationMemory:
-    told, absent = list(memory.met), dict(memory.absent)
-    for one in met:
-        key = key_of(one.of, one.event)
-        told.append(key)
-        if one.then is None:
-            absent[key] = absent_of(one, flow)
-    return replace(memory, met=tuple(told), absent=absent)
+    absent = {key_of(one.of, one.event): absent_of(one, flow) for one in met if one.then is None}
+    return replace(memory, absent={**memory.absent, **absent})
 
 
 def _troubles(absent: Mapping[str, Absent]) -> Troubles:
@@ -171,24 +168,28 @@ def _troubles(absent: Mapping[str, Absent]) -> Troubles:
     return found
 
 
-def _needed(tables: Sequence[_Table], memory: ExpectationMemory, marks: Mapping[str, datetime]) -> frozenset[int]:
+def _needed(tables: Sequence[_Table], told: frozenset[str], marks: Mapping[str, datetime]) -> frozenset[int]:
     """Identities of the facts that are an A which was not told yet, or a B which may still follow one."""
     found: set[int] = set()
     for table in tables:
         read = min(marks[WITNESSES[one.what]] for one in (table.of.after, table.of.then))
-        found |= {id(event) for _, event in table.firsts if key_of(table.of, event) not in memory.met}
+        found |= {id(event) for _, event in table.firsts if key_of(table.of, event) not in told}
         found |= {id(event) for at, event in table.thens if at + LATE > read}
     return frozenset(found)
 
 
-def _forgotten(memory: ExpectationMemory, kept: Sequence[Event], now: datetime) -> ExpectationMemory:
-    """Without what is over, and without what was told of facts that are gone."""
-    names = tuple(f"/{event.source}/{event.key}" for event in kept)
+def _still(tables: Sequence[_Table], told: frozenset[str], needed: frozenset[int]) -> tuple[str, ...]:
+    """What was told of facts that are kept: they are not told again."""
+    keys = {key_of(table.of, event) for table in tables for _, event in table.firsts if id(event) in needed}
+    return tuple(sorted(keys & told))
+
+
+def _forgotten(memory: ExpectationMemory, now: datetime) -> ExpectationMemory:
+    """Without what is over."""
     troubles = lasting(_troubles(memory.absent), now)
     lasts = {name: one.first for name, one in troubles.items()}
     return replace(
         memory,
-        met=tuple(key for key in memory.met if key.endswith(names)),
         troubles=troubles,
         absent={
             key: one
@@ -198,7 +199,7 @@ def _forgotten(memory: ExpectationMemory, kept: Sequence[Event], now: datetime) 
     )
 
 
-def _waits(tables: Sequence[_Table], met: Sequence[str], troubles: Troubles) -> dict[str, datetime]:
+def _waits(tables: Sequence[_Table], told: frozenset[str], troubles: Troubles) -> dict[str, datetime]:
     """The marks at which more is known, or at which a trouble is over."""
     found: dict[str, datetime] = {}
     if over := over_at(troubles):
@@ -206,7 +207,7 @@ def _waits(tables: Sequence[_Table], met: Sequence[str], troubles: Troubles) -> 
     for table in tables:
         source = WITNESSES[table.of.then.what]
         for at, event in table.firsts:
-            if key_of(table.of, event) not in met:
+            if key_of(table.of, event) not in told:
                 found[source] = min(found.get(source, at + table.of.within), at + table.of.within)
     return found
 

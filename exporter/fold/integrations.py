@@ -12,6 +12,7 @@ from msgspec import Struct
 from exporter.domain.bodies import ExecutionSeen, FindingSeen, WebhookReceived
 from exporter.domain.events import Event
 from exporter.domain.runs import Attributes
+from exporter.domain.times import in_words
 from exporter.fold.happening import CHANGES, FINISHED
 from exporter.fold.subjects import Cut, Flow, Integration, Kind
 from exporter.fold.troubles import SEVERITIES, Trouble, Troubles, by_name, claimed, lasting, noted, over_at
@@ -73,18 +74,14 @@ def _took(event: Event) -> Took | None:
     body = event.body
     if isinstance(body, WebhookReceived):
         seconds = (event.seen - event.at) / timedelta(seconds=1)
-        words = f"{body.kind or 'delivery'} {body.delivery} came {_say(seconds)} after it happened"
+        words = f"{body.kind or 'delivery'} {body.delivery} came {in_words(seconds)} after it happened"
         return Took(label=f"hook/{body.hook}", seconds=seconds, at=event.seen, words=words)
     if isinstance(body, ExecutionSeen) and event.name == FINISHED and body.stopped_at is not None:
         waited = sum(((one.ended_at - one.started_at) for one in body.nodes if one.wait and one.ended_at), timedelta(0))
         seconds = (body.stopped_at - body.started_at - waited) / timedelta(seconds=1)
-        words = f"execution {body.execution} of {body.workflow or body.workflow_id} took {_say(seconds)}"
+        words = f"execution {body.execution} of {body.workflow or body.workflow_id} took {in_words(seconds)}"
         return Took(label="n8n", seconds=seconds, at=body.stopped_at, words=words)
     return None
-
-
-def _say(seconds: float) -> str:
-    return f"{seconds:.3g} s"
 
 
 def cut(facts: Sequence[Event], memory: IntegrationMemory, until: datetime, flow: Flow) -> Cut[IntegrationMemory]:
@@ -93,7 +90,9 @@ def cut(facts: Sequence[Event], memory: IntegrationMemory, until: datetime, flow
     for event in facts:
         slow, found = slowness(event, flow), of_event(event, flow)
         if slow is not None and found is not None and found.tolerance is not None and flow.is_live(slow.at):
-            more = f", {_say(found.tolerance / timedelta(seconds=1))} are tolerated (criticality {found.criticality})."
+            more = (
+                f", {in_words(found.tolerance / timedelta(seconds=1))} are tolerated (criticality {found.criticality})."
+            )
             trouble = Trouble(
                 first=slow.at, last=slow.at, example=event.key, words=f"{slow.words}{more}", worst=slow.seconds
             )

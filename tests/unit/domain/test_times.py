@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.domain.times import EPOCH, MICRO, from_micros, micros, require_utc
+from exporter.domain.times import EPOCH, MICRO, from_micros, in_words, micros, require_utc
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
@@ -31,3 +31,20 @@ def test_a_time_that_is_not_utc_is_refused_with_what_it_is(zone: timezone | None
 def test_utc_by_any_name_is_utc() -> None:
     """What counts is the offset, not the class of the zone."""
     require_utc(datetime(2026, 1, 1, tzinfo=timezone(timedelta(0), "Z")), "at")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (0.01234, "0.0123 s"),
+        (1.5, "1.5 s"),
+        (60, "60 s"),
+        (999.4, "999 s"),
+        (999.9, "1000 s"),
+        (1e6, "1000000 s"),
+    ],
+)
+def test_a_duration_is_said_in_three_digits_and_never_as_a_power_of_ten(seconds: float, words: str) -> None:
+    """A day that was tolerated is 86400 s to a person, not 8.64e+04 s."""
+    assert in_words(seconds) == words
