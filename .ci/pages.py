@@ -82,6 +82,7 @@ A window is days (`Sun`, `Sat,Sun`, `Mon-Fri`, `daily`), begin and end, and a zo
 begin is one of the next day. On the days on which clocks are set it keeps to the clock: it lasts an hour more or less.
 In it nothing is opened; what is open stays, and closes when it is over. What is declared and still broken at its end is
 opened then. What detectors find of runs in it is not told at all: in maintenance the unusual is ordinary.
+
 """
 EVENTS_PAGE = """\
 # Events
@@ -119,7 +120,8 @@ def settings(model: type[Any]) -> Iterator[str]:
     for field in dataclasses.fields(model):
         if found := setting_of(field):
             default = "required" if field.default is dataclasses.MISSING else f"`{shown(field.default)}`"
-            default = "" if field.default in {"", None} else default
+            default = "" if field.default in {"", None} or dataclasses.is_dataclass(field.default) else default
+            default = "`{}`" if field.default == () and found.kind.says.startswith("names") else default
             env = f"`{found.env}`" if found.env else ""
             yield f"| `{field.name}` | {env} | {default} | {found.kind.says} | {found.says} |"
 
