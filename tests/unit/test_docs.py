@@ -58,6 +58,14 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", HAND_WRITTEN, ids=lambda page: page.name)
+def test_metrics_that_are_named_exist(page: Path) -> None:
+    """Each metric in a text is one of the table, or the beginning of some: `odoo_n8n_*`."""
+    named = re.findall(r"`(odoo_[a-z0-9_]+)", page.read_text(encoding="utf-8"))
+    others = {"odoo_database", "odoo_log", "odoo_ref"}  # a label, a setting, a key of n8n's custom data
+    assert [name for name in named if name not in others and not any(one.startswith(name) for one in INSTRUMENTS)] == []
+
+
 CALLED = re.compile(r"odoo-otel((?: +[^\s`|#')]+)+)")
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 MADE = re.compile(r"\bmake ([a-z][a-z0-9-]*)")
