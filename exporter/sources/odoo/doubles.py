@@ -124,6 +124,7 @@ def _sharing(reading: Reading, unique: Unique, fresh: Sequence[Keyed]) -> dict[s
 
 def _tell(reading: Reading, unique: Unique, known: dict[str, Known], found: dict[str, list[Keyed]]) -> None:
     """What is shared and was not, or by others than before; and what is not shared any more."""
+    room = MOST - len(known)
     for key in sorted({*known, *found}):
         mine, told = _together(found.get(key, ()), unique.within), known.get(key)
         if mine and mine[-1].twin.created + unique.within < reading.began_at:
@@ -131,9 +132,10 @@ def _tell(reading: Reading, unique: Unique, known: dict[str, Known], found: dict
         ids = tuple(one.twin.record_id for one in mine)
         if ids == (told.ids if told else ()):
             continue
-        if told is None and len(known) >= MOST:
+        if told is None and room <= 0:
             reading.lacks(f"More than {MOST} keys of {unique.model} are shared: further ones are not told.")
             continue
+        room -= told is None
         number = told.number + 1 if told else second(reading.began_at)
         newest = second(mine[-1].twin.created) if mine else 0
         reading.note(f"twins/{unique.model}/{key}", " ".join(map(str, (number, newest, *ids))) if mine else None)

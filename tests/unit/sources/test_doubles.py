@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from exporter.domain.bodies import RecordDoubled, Twin
 from exporter.domain.events import Event
+from exporter.sources.odoo import doubles
 from exporter.sources.odoo.options import Approval, OdooOptions, Unique
 from exporter.sources.odoo.registry import OdooSource
 from exporter.sources.odoo.sight import needs
+from exporter.sources.polling import Poll
 from tests.fakes.odoo import FakeDoor, FakeOdoo, drained
 from tests.fakes.odoo_lab import lab
 from tests.searching import searching
@@ -178,6 +180,24 @@ def test_a_model_without_a_state_and_one_that_is_missing() -> None:
     (poll,) = drained(source, marks)
     assert [event.body.model for event in poll.events] == [TICKET]  # type: ignore[union-attr]
     assert any("sale.order" in sentence for sentence in poll.missing)
+
+
+@pytest.mark.parametrize("after", ["d", "abcd"])
+def test_so_many_keys_are_told_and_no_more(monkeypatch: pytest.MonkeyPatch, after: str) -> None:
+    """Also where they come in one poll: a key that turns out to be none is no flood, and that is said."""
+    monkeypatch.setattr(doubles, "MOST", 2)
+    odoo, marks = lab(), dict[str, str]()
+    source = _source(odoo)
+    _told(source, marks)
+    polls: list[Poll] = []
+    for ref in "abcd":
+        order(odoo, ref)
+        order(odoo, ref)
+        polls += drained(source, marks) if ref in after else []
+    assert sum(len(poll.events) for poll in polls) == 2
+    assert len([mark for mark in marks if mark.startswith("twins/")]) == 2
+    sentence = f"More than 2 keys of {ORDER} are shared: further ones are not told."
+    assert sentence in {said for poll in polls for said in poll.missing}
 
 
 def test_keys_leave_masked() -> None:
