@@ -17,12 +17,12 @@ from exporter.domain.runs import ENDLESS, Run, Step
 from exporter.domain.times import micros
 from exporter.domain.told import Exemplar, Labels, Measurement, Observation
 from exporter.fold import call_numbers, coverage, execution_numbers
+from exporter.fold.call_numbers import NONE
 
 _PROGRESS = {"odoo.cron.done": "odoo_cron_done_total", "odoo.cron.remaining": "odoo_cron_remaining"}
 RULE = "base.automation"
 # They last as long as a delivery's latency, until nobody waits any more, or as long as two records lie apart.
 UNMEASURED = frozenset({"send", "double"})
-NONE = "none"  # a label that has no value: Prometheus drops empty ones
 
 
 def run(run: Run, exemplar: Exemplar) -> list[Measurement]:

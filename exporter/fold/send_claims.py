@@ -6,6 +6,7 @@ from exporter.domain.bodies import FindingSeen
 from exporter.domain.times import from_micros
 from exporter.fold.send_memory import RULE, Loss, SendMemory
 from exporter.fold.subjects import Flow
+from exporter.fold.troubles import SEVERITIES
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "send.lost": ("webhook did not come", "webhooks did not come"),
@@ -13,8 +14,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "send.rolled_back": ("webhook told of what was rolled back", "webhooks told of what was rolled back"),
 }
 CLOSED: Mapping[str, str] = dict.fromkeys(WORDS, "None since, for an hour; or what was missing came after all.")
-# What its failure means to the business, as the severity of an alert.
-SEVERITIES: Mapping[str, str] = {"low": "info", "normal": "warning", "high": "critical", "critical": "critical"}
 
 
 def sayings(memory: SendMemory, flow: Flow) -> dict[str, FindingSeen]:
