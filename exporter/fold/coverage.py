@@ -53,8 +53,15 @@ def _record(run: Run) -> str:
 
 
 def _execution(run: Run) -> str:
-    """n8n forgets its executions' details; where it tells the nodes itself they are not missed here."""
-    return "nodes" if not run.steps and run.teller == "us" else WHOLE
+    """n8n forgets its executions' details, and whole executions; what it tells of nodes itself is not missed here.
+
+    Those that it sampled out it does not tell; of one that crashed its spans of nodes had left by then.
+    """
+    if run.result == "unknown":
+        return "result"  # it went on when it was seen last, and n8n did not keep it
+    by_them = run.teller == "them" or (run.teller == "us, as theirs" and run.result == "error")
+    is_short = "n8n.execution.nodes_left_out" in dict(run.attributes)
+    return "nodes" if is_short or not (run.steps or by_them) else WHOLE
 
 
 _GAPS: Mapping[str, Callable[[Run], str]] = {"cron": _cron, "job": _job, "record": _record, "execution": _execution}

@@ -1,8 +1,10 @@
 """The numbers that an execution of n8n says."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from exporter.domain.runs import Run
+from exporter.domain.bodies import NodeRun
+from exporter.domain.runs import Run, Step
 from exporter.domain.times import MICRO
 from exporter.domain.told import Exemplar, Labels, Measurement
 from exporter.fold.call_numbers import slow
@@ -35,8 +37,12 @@ def run(run: Run, exemplar: Exemplar) -> list[Measurement]:
 
 def worked(run: Run) -> int:
     """Microseconds in which it did not wait for anybody."""
-    waits = sum(_took(step.started_at, step.ended_at) for step in run.steps if step.wait is not None)
-    return max(_took(run.started_at, run.ended_at) - waits, 0)
+    return working(run.started_at, run.ended_at, [step for step in run.steps if step.wait is not None])
+
+
+def working(began: datetime, ended: datetime | None, waits: Iterable[Step | NodeRun]) -> int:
+    """Microseconds from one time to another without the waits between them."""
+    return max(_took(began, ended) - sum(_took(one.started_at, one.ended_at) for one in waits), 0)
 
 
 def _took(began: datetime, ended: datetime | None) -> int:

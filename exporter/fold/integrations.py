@@ -12,7 +12,8 @@ from msgspec import Struct
 from exporter.domain.bodies import ExecutionSeen, FindingSeen, WebhookReceived
 from exporter.domain.events import Event
 from exporter.domain.runs import Attributes
-from exporter.domain.times import in_words
+from exporter.domain.times import SECOND, in_words
+from exporter.fold.execution_numbers import working
 from exporter.fold.happening import CHANGES, FINISHED
 from exporter.fold.subjects import Cut, Flow, Integration, Kind
 from exporter.fold.troubles import SEVERITIES, Trouble, Troubles, by_name, claimed, lasting, noted, over_at
@@ -70,15 +71,17 @@ def tolerated(event: Event, flow: Flow) -> Attributes:
 
 
 def _took(event: Event) -> Took | None:
-    """Of a delivery from the sender's event to us; of an execution that is over the time in which it worked."""
+    """Of a delivery from the sender's event to us; of an execution that is over the time in which it worked.
+
+    Without its nodes nobody knows for how long it waited, and for whom: then nothing is said.
+    """
     body = event.body
     if isinstance(body, WebhookReceived):
         seconds = (event.seen - event.at) / timedelta(seconds=1)
         words = f"{body.kind or 'delivery'} {body.delivery} came {in_words(seconds)} after it happened"
         return Took(label=f"hook/{body.hook}", seconds=seconds, at=event.seen, words=words)
-    if isinstance(body, ExecutionSeen) and event.name == FINISHED and body.stopped_at is not None:
-        waited = sum(((one.ended_at - one.started_at) for one in body.nodes if one.wait and one.ended_at), timedelta(0))
-        seconds = (body.stopped_at - body.started_at - waited) / timedelta(seconds=1)
+    if isinstance(body, ExecutionSeen) and event.name == FINISHED and body.stopped_at is not None and body.nodes:
+        seconds = working(body.started_at, body.stopped_at, [one for one in body.nodes if one.wait]) / SECOND
         words = f"execution {body.execution} of {body.workflow or body.workflow_id} took {in_words(seconds)}"
         return Took(label="n8n", seconds=seconds, at=body.stopped_at, words=words)
     return None

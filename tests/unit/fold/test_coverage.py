@@ -39,6 +39,11 @@ def run(kind: str, **given: object) -> Run:
         (run("execution", steps=MADE), "none"),
         (run("execution"), "nodes"),
         (run("execution", teller="them"), "none"),
+        (run("execution", teller="us, as theirs"), "nodes"),
+        (run("execution", teller="us, as theirs", steps=MADE), "none"),
+        (run("execution", teller="us, as theirs", result="error"), "none"),
+        (run("execution", steps=MADE, attributes=(("n8n.execution.nodes_left_out", 3),)), "nodes"),
+        (run("execution", result="unknown"), "result"),
     ],
 )
 def test_what_is_missing_is_named(told: Run, gap: str) -> None:

@@ -33,6 +33,7 @@ def came(when: float, after: float, hook: str = "stripe") -> Event:
 def ran(when: float, seconds: float, *, waited: float = 0.0, wait: WaitKind = "human") -> Event:
     """n8n ran something for so many seconds, of which it waited some."""
     began = when - seconds
+    first = b.NodeRun(name="Webhook", started_at=at(began), ended_at=at(began))
     parked = b.NodeRun(name="Approve", started_at=at(began), ended_at=at(began + waited), wait=wait)
     body = b.ExecutionSeen(
         execution=f"{when}",
@@ -41,7 +42,7 @@ def ran(when: float, seconds: float, *, waited: float = 0.0, wait: WaitKind = "h
         status="success",
         started_at=at(began),
         stopped_at=at(when),
-        nodes=(parked,) if waited else (),
+        nodes=(first, parked) if waited else (first,),
     )
     return event("n8n.execution.finished", when, f"0/n8n/{when}", body, source=N8N)
 
@@ -82,6 +83,15 @@ def test_an_execution_that_works_for_long_is_a_finding() -> None:
     assert (finding.workflow, said["odoo.finding.severity"]) == ("n8n", "info")
     assert str(said["odoo.finding.sentence"]).startswith("execution 200 of Provision took 9 s, 5 s are tolerated")
     assert slow(world) == [("n8n", "low")]
+
+
+def test_an_execution_without_its_nodes_is_judged_by_nobody() -> None:
+    """Of one that n8n did not keep nobody knows for how long a person let it wait (feature 41)."""
+    one = ran(100, 90)
+    assert isinstance(one.body, b.ExecutionSeen)
+    world = World(flow=STRICT).append([replace(one, body=replace(one.body, nodes=()))]).read_until(110)
+    assert (world.findings(), slow(world)) == ({}, [])
+    assert slow(World(flow=STRICT).append([one]).read_until(110)) == [("n8n", "low")]
 
 
 def test_it_counts_and_is_over_an_hour_behind_the_last() -> None:
