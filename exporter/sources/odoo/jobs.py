@@ -4,7 +4,7 @@ queue.job has no write_date and a failed job no end (facts/odoo.md section 5). W
 is asked for by id: it failed long after its start, or it was deleted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from exporter.domain.bodies import JobChanged, RecordVanished
@@ -30,14 +30,20 @@ def _read(reading: Reading) -> None:
     mark = reading.marks.get("since/jobs")
     watched = from_second(mark) - reading.options.overlap if mark else None
     since = live_since(reading, "jobs")
-    jobs = reading.parsed(MODEL, reading.pages(MODEL, _live(since), FIELDS), job_of)
-    known = {job.job_id for job in jobs}
+    known: set[int] = set()
+    failed = _tell(reading, _in_the_window(reading, since, known), watched)
     lost = dict(forget_absent(reading, "job", known))
-    found = _lost(reading, lost)
-    failed = _tell(reading, [*jobs, *found], watched)
+    failed += _tell(reading, _lost(reading, lost), watched)
     failed += _tell(reading, _of_the_past(reading), watched, keep=False)
     live_done(reading, "jobs")
     reading.part("mail.message", lambda: job_failures(reading, failed))
+
+
+def _in_the_window(reading: Reading, since: datetime, known: set[int]) -> Iterator[JobChanged]:
+    """Jobs one by one, their ids noted: ten minutes of a busy queue are read in every poll and fit into no memory."""
+    for job in reading.each(MODEL, reading.pages(MODEL, _live(since), FIELDS), job_of):
+        known.add(job.job_id)
+        yield job
 
 
 def _live(since: datetime) -> Domain:

@@ -1,6 +1,6 @@
 """One poll in the making: rows in, Events and mark changes out. The collections are functions on it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -160,15 +160,19 @@ class Reading:
             full = len(rows) >= self.options.page
             after = row_id(rows[-1]) if rows else 0
 
-    def parsed(self, model: str, rows: Iterator[Row] | Sequence[Row], parse: Callable[[Row], Parsed]) -> list[Parsed]:
+    def parsed(self, model: str, rows: Iterable[Row], parse: Callable[[Row], Parsed]) -> list[Parsed]:
         """The rows as `parse` makes them; a row it refuses is left out and counted."""
-        good: list[Parsed] = []
+        return list(self.each(model, rows, parse))
+
+    def each(self, model: str, rows: Iterable[Row], parse: Callable[[Row], Parsed]) -> Iterator[Parsed]:
+        """The same one by one, for what may be more than memory should hold."""
         for row in rows:
             try:
-                good.append(parse(row))
+                found = parse(row)
             except BadRecord as bad:
                 self.refuse(f"{model},{row.get('id')!r:.20}", str(bad))
-        return good
+            else:
+                yield found
 
 
 def digest(content: bytes) -> str:
