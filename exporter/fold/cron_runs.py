@@ -126,6 +126,7 @@ def _attributes(row: CronCounted | None, why: str) -> Attributes:
         ("odoo.cron.name", row.name),
         ("odoo.cron.trigger", why),
         ("faas.cron", f"every {row.interval_number} {row.interval_type}"),
+        *((("odoo.cron.timezone", row.timezone),) if row.timezone else ()),  # in which Odoo counts the interval
     )
 
 

@@ -2,7 +2,8 @@
 
 They are judged at the Source's mark, so nothing fires because we or Odoo were dark; what held before stays until a
 fresh read says otherwise. Lateness is measured against Odoo's own `nextcall`, which Odoo computes in the timezone of
-the action's user, so daylight saving time is Odoo's and not ours to get wrong. In a quiet window nothing is opened;
+the action's user, so daylight saving time is Odoo's and not ours to get wrong; the sentence names that timezone, as who
+reads it planned by it. In a quiet window nothing is opened;
 what is still broken at its end is opened then.
 """
 
@@ -132,12 +133,13 @@ def _schedule(now: Now) -> Iterator[Claim]:
         return
     missed = now.at >= wanted + _missed(now) and "schedule.missed" not in now.held  # else it stays late, if it was
     words = "was missed" if missed else "is late"
+    zone = f" (scheduled in {now.row.timezone})" if now.row.timezone else ""
     begun = "has not begun" if now.row.counts else "has not ended, if it has begun"  # all that Odoo shows before 18
     yield Claim(
         detector="schedule.missed" if missed else "schedule.late",
         since=wanted,
         example=f"cron/{now.row.cron_id}#due-{wanted:%Y%m%dT%H%M%SZ}",
-        sentence=f"{now.row.name} {words}: it was due at {wanted:%Y-%m-%d %H:%M:%S} UTC and {begun}.",
+        sentence=f"{now.row.name} {words}: it was due at {wanted:%Y-%m-%d %H:%M:%S} UTC{zone} and {begun}.",
     )
 
 

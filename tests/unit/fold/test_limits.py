@@ -1,7 +1,9 @@
 """Declared limits: what is late, missed, stuck or failing is one Finding, and resolves only by a fresh read."""
 
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,10 +12,11 @@ from exporter.domain.events import Event
 from exporter.domain.runs import Run
 from exporter.fold.limits import Limits
 from exporter.fold.subjects import Flow
-from tests.worlds import FLOW, TENANT, Row, World, at, counted, event
+from tests.worlds import FLOW, T0, TENANT, Row, World, at, counted, event
 
 HOUR = 3600.0
 DAY = 24 * HOUR
+BRUSSELS = ZoneInfo("Europe/Brussels")
 
 
 def said(run: Run) -> dict[str, object]:
@@ -32,6 +35,24 @@ def action(number: int, when: float, nextcall: float, *, active: bool = True) ->
         cron_id=number, name=f"Action {number}", xmlid=f"lab.action_{number}", nextcall=at(nextcall), active=active
     )
     return event("odoo.cron.counted", when, f"0/cron/{number}/{when}", body)
+
+
+def noon(day: date) -> float:
+    """12:00 of a day in Brussels, as seconds after T0."""
+    return (datetime.combine(day, time(12), BRUSSELS).astimezone(UTC) - T0).total_seconds()
+
+
+def daily(lastcall: float | None, nextcall: float, when: float) -> Event:
+    """A read of an action that Odoo counts in days of Brussels."""
+    row = counted(when, lastcall, nextcall=nextcall)
+    assert isinstance(row.body, CronCounted)
+    return replace(row, body=replace(row.body, interval_number=1, interval_type="days", timezone=BRUSSELS.key))
+
+
+def days(first: date, number: int) -> Iterator[tuple[int, float, float]]:
+    """(number, when it is due, when the day after) of so many days in Brussels."""
+    for n in range(number):
+        yield n + 1, noon(first + timedelta(days=n)), noon(first + timedelta(days=n + 1))
 
 
 def failing() -> World:
@@ -151,6 +172,42 @@ def test_nothing_fires_while_odoo_is_dark() -> None:
     assert world.findings() == {}
     dark = world.append([action(9, 10 * DAY, 20 * DAY)])
     assert dark.findings() == {}
+
+
+CHANGES = pytest.mark.parametrize(
+    ("first", "hours"), [(date(2027, 3, 26), 23), (date(2027, 10, 29), 25)], ids=["spring", "autumn"]
+)
+
+
+@CHANGES
+def test_a_daily_action_is_never_late_where_clocks_change(first: date, hours: float) -> None:
+    """Features 78, R14: days of 23 and of 25 hours in Brussels: each run on time, none late, none waited for long."""
+    assert hours * HOUR in {due - before for _, before, due in days(first, 5)}, "no change of clocks: the test is blind"
+    begun = noon(first) - 60
+    world = World().append([daily(None, noon(first), begun)]).read_until(begun)
+    for number, due, following in days(first, 5):
+        for moment in (due - 1, due + 1, due + 119):
+            world.read_until(moment)
+            assert open_findings(world) == set()
+        ran = [Row(number=number, start=due + 2, end=due + 4).ended(), daily(due + 2, following, due + 15)]
+        world.live(ran, due + 15)
+    assert world.findings() == {}
+    assert [run.scheduled_at for run in world.runs()] == [at(due) for _, due, _ in days(first, 5)]
+    assert {dict(run.attributes)["odoo.cron.timezone"] for run in world.runs()} == {"Europe/Brussels"}
+
+
+@CHANGES
+def test_a_daily_action_that_stays_away_is_late_by_the_clock_of_its_user(first: date, hours: float) -> None:
+    """Features 78, 81: after 23 or 25 hours grace counts from Odoo's nextcall, and the sentence names the timezone."""
+    before, due = next((b, d) for _, b, d in days(first, 5) if d - b == hours * HOUR)
+    rows = [Row(number=1, start=before, end=before + 2).ended(), daily(before, due, before + 15)]
+    world = World().append([daily(None, before, before - 60)]).live(rows, before + 15)
+    world.read_until(due + 119)
+    assert open_findings(world) == set()
+    world.read_until(due + 120)
+    assert open_findings(world) == {"schedule.late"}
+    sentence = f"LAB action is late: it was due at {at(due):%Y-%m-%d %H:%M:%S} UTC (scheduled in Europe/Brussels) and"
+    assert str(said(world.findings()["schedule.late"])["sentence"]).startswith(sentence)
 
 
 def test_thirty_actions_that_stand_still_are_one_finding() -> None:
