@@ -12,7 +12,7 @@ from exporter.domain.events import Event
 from exporter.domain.runs import Run
 from exporter.fold.limits import Limits
 from exporter.fold.subjects import Flow
-from tests.worlds import FLOW, T0, TENANT, Row, World, at, counted, event
+from tests.worlds import CRONS, FLOW, T0, TENANT, Row, World, at, counted, event, read
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -208,6 +208,49 @@ def test_a_daily_action_that_stays_away_is_late_by_the_clock_of_its_user(first: 
     assert open_findings(world) == {"schedule.late"}
     sentence = f"LAB action is late: it was due at {at(due):%Y-%m-%d %H:%M:%S} UTC (scheduled in Europe/Brussels) and"
     assert str(said(world.findings()["schedule.late"])["sentence"]).startswith(sentence)
+
+
+def works(until: float) -> list[Event]:
+    """Thirty actions that run every ten minutes until then, as a poll finds them that begins there."""
+    rows: list[Event] = []
+    for cron in range(1, 31):
+        starts = [600.0 * turn + cron for turn in range(1, int(until // 600) + 1)]
+        rows += [
+            Row(number=100 * cron + n, start=one, end=one + 3, cron=cron).ended() for n, one in enumerate(starts, 1)
+        ]
+        body = CronCounted(
+            cron_id=cron,
+            name=f"Action {cron}",
+            interval_number=10,
+            interval_type="minutes",
+            lastcall=at(starts[-1]),
+            nextcall=at(starts[-1] + 600),
+        )
+        rows.append(event("odoo.cron.counted", until, f"0/cron/{cron}/{until}", body))
+    return rows
+
+
+@pytest.mark.parametrize("paged", [False, True], ids=["one poll", "pages without a mark first"])
+@pytest.mark.parametrize("running", [False, True], ids=["nothing ran", "one ran"])
+def test_nothing_fires_because_we_were_dark(*, paged: bool, running: bool) -> None:
+    """R21, decision 2: three hours away from thirty actions that went on, one of them running: no Finding at all."""
+    world = World().append([action(number, 0, 600 + number) for number in range(1, 31)]).read_until(60)
+    if running:
+        world.live([Row(number=1, start=70, cron=7).started()], 75)
+    back = 3 * HOUR + 200
+    rows = works(back)
+    if running:
+        rows.append(Row(number=1, start=70, end=80, cron=7).ended())
+    if paged:
+        for place in range(0, len(rows), 100):
+            world.append(rows[place : place + 100])
+            assert world.findings() == {}
+        rows = []
+    world.append([*rows, read(CRONS, back)]).read_until(back)
+    assert world.findings() == {}
+    assert len(world.runs()) == 30 * 18 + running
+    world.read_until(back + 10 * HOUR)
+    assert open_findings(world) == {"scheduler.silent"}, "nothing is ever found: the test is blind"
 
 
 def test_thirty_actions_that_stand_still_are_one_finding() -> None:
