@@ -12,6 +12,7 @@ from exporter.domain.links import key
 from exporter.domain.posted import Posted
 from exporter.domain.redact import mask
 from exporter.domain.runs import Scalar
+from exporter.domain.times import moment
 from exporter.errors import Refused
 from exporter.sources.mapped.definition import ONGOING, Definition, Pointer
 
@@ -186,7 +187,7 @@ def when(value: object) -> datetime | None:
     """The time that a value says, in UTC; None where it says none."""
     if isinstance(value, str):
         try:
-            found = datetime.fromisoformat(value.strip())
+            found = moment(value.strip(), datetime.fromisoformat)
             return found.astimezone(UTC) if found.tzinfo else None
         except (ValueError, OverflowError):
             return None

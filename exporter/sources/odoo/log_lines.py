@@ -17,6 +17,7 @@ from exporter.domain.bodies import LogWritten
 from exporter.domain.events import Event
 from exporter.domain.redact import mask
 from exporter.domain.runs import Result
+from exporter.domain.times import moment
 
 SOURCE = "odoo/log"
 PRECISION = 1_000  # microseconds: the log shows milliseconds
@@ -98,8 +99,8 @@ def event_of(line: Line, seen: datetime, source: str = SOURCE) -> Event:
 
 def _time(text: str) -> datetime | None:
     try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC)
-    except ValueError:
+        return moment(text, lambda one: datetime.strptime(one, "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         return None
 
 

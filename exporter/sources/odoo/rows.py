@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from exporter.domain.redact import plain
+from exporter.domain.times import moment
 from exporter.errors import BadRecord
 from exporter.sources.odoo.door import JSON, Row
 
@@ -82,8 +83,8 @@ def instant(row: Row, field: str) -> datetime | None:
         return None
     if isinstance(value, str) and len(value) >= _STAMP_LENGTH:
         try:
-            found = datetime.strptime(value[:_STAMP_LENGTH], _STAMP).replace(tzinfo=UTC)
-        except ValueError:
+            found = moment(value[:_STAMP_LENGTH], lambda text: datetime.strptime(text, _STAMP).replace(tzinfo=UTC))
+        except (ValueError, OverflowError):
             raise _wrong(row, field, "a date and time") from None
         if found.year in YEARS:
             return found

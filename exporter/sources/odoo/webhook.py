@@ -17,6 +17,7 @@ from exporter.domain.json_limits import NotPlain, document
 from exporter.domain.posted import Posted
 from exporter.domain.redact import mask
 from exporter.domain.runs import Attributes, known
+from exporter.domain.times import moment
 from exporter.errors import Refused
 from exporter.sources.odoo.rows import YEARS
 
@@ -96,8 +97,8 @@ def _instant(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
+        found = moment(value, datetime.fromisoformat)
+    except (ValueError, OverflowError):
         return None
     return found.replace(tzinfo=UTC) if found.tzinfo is None and found.year in YEARS else None
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.domain.times import EPOCH, MICRO, from_micros, in_words, micros, require_utc
+from exporter.domain.times import EPOCH, MICRO, from_micros, in_words, micros, moment, require_utc
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
@@ -48,3 +48,27 @@ def test_utc_by_any_name_is_utc() -> None:
 def test_a_duration_is_said_in_three_digits_and_never_as_a_power_of_ten(seconds: float, words: str) -> None:
     """A day that was tolerated is 86400 s to a person, not 8.64e+04 s."""
     assert in_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("2028-02-29T12:00:00+00:00", "2028-02-29T12:00:00+00:00"),
+        ("2016-12-31T23:59:60+00:00", "2017-01-01T00:00:00+00:00"),
+        ("2016-12-31T23:59:60.25+00:00", "2017-01-01T00:00:00.250000+00:00"),
+        ("2028-02-29T23:59:60+00:00", "2028-03-01T00:00:00+00:00"),
+        ("2017-01-01T00:59:60+01:00", "2017-01-01T01:00:00+01:00"),
+    ],
+)
+def test_a_leap_second_is_the_one_after_it(text: str, iso: str) -> None:
+    """R14: `:60` is a time, as POSIX counts it, with its fraction and in any zone; 29 February is a day."""
+    assert moment(text, datetime.fromisoformat).isoformat() == iso
+
+
+@pytest.mark.parametrize(
+    "text", ["2016-12-31T23:60:00+00:00", "2016-12-31T23:59:61+00:00", "2027-02-29T12:00:60+00:00"]
+)
+def test_what_is_no_leap_second_is_no_time(text: str) -> None:
+    """R14: minutes of 60, seconds of 61 and days that are none stay refused."""
+    with pytest.raises(ValueError, match=r"must be in|out of range|day"):
+        moment(text, datetime.fromisoformat)

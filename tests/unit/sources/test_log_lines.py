@@ -155,6 +155,13 @@ def test_lines_are_put_together_as_they_were_written() -> None:
     assert exception(TRACEBACK)[0] == "odoo.exceptions.UserError"
 
 
+def test_a_line_of_a_leap_second_is_not_lost() -> None:
+    """R14: `23:59:60,5` is the second after it, and the record is no part of the traceback before it."""
+    text = f"2026-06-30 23:59:60,500 1 INFO acme {CRON}: Job 'x' (7) starting"
+    found = [parse(record) for record in records([TRACEBACK, text])]
+    assert [one.at.isoformat() if one else None for one in found] == [None, "2026-07-01T00:00:00.500000+00:00"]
+
+
 def test_a_line_is_the_same_event_whoever_carries_it() -> None:
     """Read again it is a repeat: its key is made of what it says (promise R3)."""
     record = f"2026-11-25 13:22:09,558 1 INFO acme {CRON}: Job 'x' (7) starting"

@@ -155,6 +155,11 @@ def test_an_event_is_never_later_than_its_arrival() -> None:
         ("2026-11-25T14:00:00+02:00", "2026-11-25T12:00:00+00:00"),
         (1795600800, "2026-11-25T10:00:00+00:00"),
         (1795600800000, "2026-11-25T10:00:00+00:00"),
+        ("2026-10-25T02:30:00+02:00", "2026-10-25T00:30:00+00:00"),  # the hour that Brussels has twice
+        ("2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00+00:00"),
+        ("2026-06-30T23:59:60Z", "2026-07-01T00:00:00+00:00"),
+        ("2028-02-29T23:59:60.5Z", "2028-03-01T00:00:00.500000+00:00"),
+        ("9999-12-31T23:59:60Z", None),
         ("2026-11-25T12:00:00", None),
         ("soon", None),
         (True, None),
@@ -164,7 +169,7 @@ def test_an_event_is_never_later_than_its_arrival() -> None:
     ],
 )
 def test_times_are_read_in_any_usual_form(value: object, iso: str | None) -> None:
-    """ISO 8601 with an offset, seconds, milliseconds; a time without a zone is none."""
+    """R14: ISO 8601 with an offset, leap seconds too, seconds, milliseconds; a time without a zone is none."""
     found = when(value)
     assert (found.isoformat() if found else None) == iso
 

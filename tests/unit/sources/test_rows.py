@@ -36,6 +36,15 @@ def test_never_is_no_date() -> None:
     assert rows.instant({"id": 1, "nextcall": "2099-01-01 00:00:00"}, "nextcall") == datetime(2099, 1, 1, tzinfo=UTC)
 
 
+def test_days_and_seconds_that_are_seldom_are_dates() -> None:
+    """R14: 29 February of a leap year and a leap second cost no row."""
+    for value, at in (
+        ("2028-02-29 12:00:00", datetime(2028, 2, 29, 12, tzinfo=UTC)),
+        ("2016-12-31 23:59:60", datetime(2017, 1, 1, tzinfo=UTC)),
+    ):
+        assert rows.instant({"id": 1, "field": value}, "field") == at
+
+
 def test_a_key_that_odoo_echoes_is_not_said_again() -> None:
     """Even a short API key in Odoo's own words is masked (R15)."""
     access = Access(url="http://odoo.test", database="db", user="mon", key=Secret("short-key"))

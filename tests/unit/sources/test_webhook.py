@@ -86,6 +86,13 @@ def test_a_secret_in_the_name_of_an_action_is_masked() -> None:
     assert dict(body.attributes)["odoo.action.id"] == 7
 
 
+def test_a_leap_second_is_a_write_date() -> None:
+    """R14: `:60` is the second after it, in the delivery's name too."""
+    body = read(write_date="2016-12-31 23:59:60.5")
+    assert (body.started_at, body.drift) == (datetime(2017, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC), ())
+    assert body.delivery.endswith("2017-01-01T00:00:00.500000+00:00")
+
+
 def test_two_changes_are_two_deliveries_and_a_repeat_is_one() -> None:
     """Named by the time of the transaction; without it by the body, and the lack is counted as drift (feature 45)."""
     assert read().delivery == read(name="changed since").delivery
