@@ -1,4 +1,4 @@
-"""Clocks lie: the server's jumps by a day between two polls, or is a day off from the beginning (R14)."""
+"""Clocks lie: the server's jumps between two polls or is a day off from the beginning, or our own jumps (R14)."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from exporter.sources.odoo.registry import COLLECTIONS, SELDOM
+from tests.fakes import collector as answers
 from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
 from tests.fakes.exporter import Exporter, until
 from tests.fakes.odoo_live import LiveServer, live_lab
 
-DAY = 86_400.0
-JUMPS = (-DAY, DAY, -3600.0)
+DAY, HOUR = 86_400.0, 3600.0
+JUMPS = (-DAY, DAY, -HOUR, HOUR)
 
 
 @dataclass(slots=True)
@@ -125,3 +127,43 @@ def test_a_clock_that_jumps_costs_nothing(stage: Stage) -> None:
     assert exporter.get("/readyz")[0] == 200
     _no_negative(stage)
     exporter.stop()
+
+
+@pytest.mark.parametrize("jump", [-HOUR, HOUR, -DAY, DAY], ids=["an hour back", "an hour on", "a day back", "a day on"])
+def test_our_own_clock_that_jumps_costs_nothing(tmp_path: Path, jump: float) -> None:
+    """R4, R14: in the middle of an outage and of Runs: polls and backoff go on, all is told once, nothing is found."""
+    odoo, clock = live_lab(), tmp_path / "jump"
+    for number in range(3):
+        live.cron(odoo, f"LAB {number}")
+    program = ("-m", "tests.fakes.own_clock", str(clock))
+    with (
+        LiveServer(odoo) as server,
+        FakeCollector() as collector,
+        Exporter(tmp_path, [server.entry("acme")], collector.url, program=program) as exporter,
+    ):
+        stage = Stage(server, exporter, collector)
+        stage.polled()
+        collector.default = answers.status(503)
+        over, one = live.job(odoo), live.job(odoo)
+        live.started(odoo, one)
+        live.done(odoo, over)
+        until(lambda: len(collector.requests) > 1, what="a second try")
+        clock.write_text(str(jump), encoding="ascii")
+        live.done(odoo, one)
+        live.ran(odoo, 1, seconds=0)
+        stage.polled(2)
+        collector.default = answers.ok()
+        until(lambda: exporter.settled("acme") and len(_roots(stage)) == 2, 30, "the drain")
+        until(lambda: exporter.value("odoo_cron_runs_total", result="success") == 1)
+        success = exporter.value("odoo_source_last_success_timestamp_seconds", source="odoo/jobs")
+        assert abs(success - datetime.now(UTC).timestamp() - jump) < 60, "the jump did not arrive: the test is blind"
+        # After a jump ahead what is polled seldom looks old, and is called stale, until its next poll.
+        stale = {source: exporter.value("odoo_source_stale", source=source) for source in COLLECTIONS}
+        assert [source for source in stale if stale[source] and source not in SELDOM] == []
+        assert exporter.value("odoo_job_runs_total", result="success") == 2
+        assert exporter.value("odoo_anomalies_total") == 0
+        assert exporter.get("/readyz")[0] == 200
+        _no_negative(stage)
+        assert collector.differing() == []
+        exporter.stop()
+    assert not [line for line in exporter.logs() if line["level"] in {"error", "critical"}]
