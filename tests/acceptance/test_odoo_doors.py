@@ -5,6 +5,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from exporter.domain.redact import Secret
 from exporter.errors import BadRecord, ConfigError, SourceDown, SourceError
 from exporter.sources.odoo.connect import DoorName, open_door
 from exporter.sources.odoo.door import READS, Access, Door, Missing, NotInstalled
-from exporter.sources.odoo.json2 import Json2Door
+from exporter.sources.odoo.json2 import MOST_BYTES, Json2Door
 from exporter.sources.odoo.session import SessionDoor
 from tests.fakes.odoo_http import KEY, Canned, OdooServer
 from tests.fakes.odoo_lab import company
@@ -86,6 +87,25 @@ def test_bad_answers_are_outages_with_a_sentence(server: OdooServer, name: str, 
         door.search_read("ir.cron", [], ["priority"])
     assert str(told.value).endswith((".", "?"))
     assert len(server.requests) == asked + 1
+    assert door.search_read("ir.cron", [], ["priority"])
+
+
+@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (Canned(body=b" " * 100, kind="application/json", pause=0.1), "was not whole in time"),
+        (Canned(body=b" " * (MOST_BYTES + 2**17), kind="application/json"), f"is over {MOST_BYTES} bytes"),
+    ],
+    ids=["a byte at a time", "a huge page"],
+)
+def test_an_answer_has_an_end(server: OdooServer, name: str, answer: Canned, sentence: str) -> None:
+    """R7: a server that drips is left in time though every read of the socket is quick; a huge page is not held."""
+    door = DOORS[name](replace(server.access(), timeout=1.0))
+    door.search_read("ir.cron", [], ["priority"])
+    server.canned.append(answer)
+    with pytest.raises(SourceDown, match=sentence):
+        door.search_read("ir.cron", [], ["priority"])
     assert door.search_read("ir.cron", [], ["priority"])
 
 

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
 from tests.fakes.exporter import Exporter, until
 from tests.fakes.odoo_http import Canned, _error, _json
-from tests.fakes.odoo_live import LiveServer, Trouble, live_lab
+from tests.fakes.odoo_live import AtOnce, LiveServer, Trouble, live_lab
 
 Rows = list[dict[str, Any]]
 LATE = 2.0  # seconds a poll of the other database may come later than the second it is due in
@@ -36,7 +36,14 @@ def _rows(change: Callable[[Rows], object]) -> Trouble:
 
     def trouble(path: str, real: Callable[[], Canned]) -> Canned:
         answer = real()
-        return _json(200, change(json.loads(answer.body))) if path.endswith(ROWS) and answer.status == 200 else answer
+        if answer.status != 200 or not path.endswith((ROWS, "/jsonrpc")):
+            return answer
+        found = json.loads(answer.body)
+        if path.endswith(ROWS):
+            return _json(200, change(found))
+        rows = found.get("result")
+        is_rows = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+        return _json(200, found | {"result": change(rows)}) if is_rows else answer
 
     return trouble
 
@@ -50,6 +57,11 @@ def _half(_path: str, real: Callable[[], Canned]) -> Canned:
     """The server restarts in the middle of a page."""
     answer = real()
     return Canned(body=answer.body[: len(answer.body) // 2], kind=answer.kind, claims=len(answer.body) + 1)
+
+
+def _huge(_path: str, _real: Callable[[], Canned]) -> Canned:
+    """A page that nobody asked for."""
+    return Canned(body=b" " * 65 * 2**20, kind="application/json")
 
 
 def _deep(depth: int) -> Canned:
@@ -75,6 +87,8 @@ TROUBLES: Mapping[str, Trouble] = {
     "a number": _rows(lambda _rows: 7),
     "depth": _instead(_deep(100_000)),
     "restart in a page": _half,
+    "huge page": _huge,
+    "a byte a second": _instead(Canned(body=b"[" * 30, kind="application/json", pause=1.0)),
     "missing model": _refusing(404, "werkzeug.exceptions.NotFound", "the model 'queue.job' does not exist"),
 }
 
@@ -88,6 +102,11 @@ class Stage:
     exporter: Exporter
     collector: FakeCollector
     jobs: dict[str, int]
+    watch: AtOnce = field(default_factory=AtOnce)
+
+    def watched(self, trouble: Trouble) -> Trouble:
+        """The trouble, and how many calls of it are under way at once."""
+        return lambda path, real: self.watch(path, lambda: trouble(path, real))
 
     def work(self) -> None:
         """A job is done in each database, and its scheduled action runs well."""
@@ -105,15 +124,15 @@ class Stage:
             time.sleep(0.1)
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """Both were read well."""
+@pytest.fixture(params=["json2", "jsonrpc"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    """Both were read well, the one that will be in trouble through either door."""
     with ExitStack() as stack:
         servers = [stack.enter_context(LiveServer(live_lab())) for _ in range(2)]
         for server in servers:
             live.cron(server.odoo, "LAB ok")
         collector = stack.enter_context(FakeCollector())
-        entries = [server.entry(name) for server, name in zip(servers, ("acme", "beta"), strict=True)]
+        entries = [servers[0].entry("acme", door=request.param), servers[1].entry("beta")]
         exporter = stack.enter_context(Exporter(tmp_path, entries, endpoint=collector.url))
         found = Stage(*servers, exporter, collector, {"acme": 0, "beta": 0})
         until(lambda: all(exporter.value("odoo_up", odoo_database=name) for name in found.jobs))
@@ -140,10 +159,10 @@ def _all(server: LiveServer) -> set[str]:
 
 
 def test_a_database_in_trouble_leaves_the_other_one_alone(stage: Stage) -> None:
-    """R7, feature 73: 21 kinds of trouble in one database: the other is polled in time, told whole, and it is later."""
+    """R7, feature 73: 23 kinds of trouble in one database: the other is polled in time, told whole, and it is later."""
     began = time.monotonic()
     for name, trouble in TROUBLES.items():
-        stage.troubled.trouble = trouble
+        stage.troubled.trouble = stage.watched(trouble)
         asked = len(stage.troubled.asked)
         stage.polls(1)
         until(lambda asked=asked: len(stage.troubled.asked) > asked, what=f"a poll under {name}")
@@ -161,6 +180,7 @@ def test_a_database_in_trouble_leaves_the_other_one_alone(stage: Stage) -> None:
     until(lambda: _told(stage, stage.quiet) >= _all(stage.quiet), what="telling all of the quiet one")
     stage.troubled.odoo.step(660)  # a model that was not there is asked for again after ten minutes
     until(lambda: _told(stage, stage.troubled) >= _all(stage.troubled), 15, "telling all of the troubled one")
+    assert stage.watch.most == 1, "no more than one call in flight, whatever the answer"
     for name, number in stage.jobs.items():
         assert stage.exporter.value("odoo_job_runs_total", odoo_database=name, result="success") == number
         assert stage.exporter.value("odoo_jobs", odoo_database=name) == 0

@@ -2,10 +2,12 @@
 
 import json
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Any, Self
 
 from exporter.domain.redact import Secret
@@ -19,13 +21,19 @@ RECORD_METHODS = frozenset({"read", "get_metadata"})
 
 @dataclass(slots=True, kw_only=True)
 class Canned:
-    """An answer to give instead of the real one; `claims` is a Content-Length that lies."""
+    """An answer to give instead of the real one.
+
+    Attributes:
+        claims: a Content-Length that lies.
+        pause: seconds after each single byte.
+    """
 
     status: int = 200
     body: bytes = b""
     kind: str = "text/html"
     headers: dict[str, str] = field(default_factory=dict)
     claims: int | None = None
+    pause: float = 0.0
 
 
 class OdooServer:
@@ -125,12 +133,22 @@ def _handler(server: OdooServer) -> type[BaseHTTPRequestHandler]:
             for name, value in found.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(found.body)
+            _write(self.wfile, found)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     return Handler
+
+
+def _write(out: BufferedIOBase, found: Canned) -> None:
+    if not found.pause:
+        out.write(found.body)
+        return
+    for byte in found.body:
+        out.write(bytes([byte]))
+        out.flush()
+        time.sleep(found.pause)
 
 
 def _json(status: int, body: Any) -> Canned:

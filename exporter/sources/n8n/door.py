@@ -8,10 +8,13 @@ from typing import Protocol, TypeVar
 
 import msgspec
 import requests
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as TimeoutError_
 
 from exporter.clock import Clock, SystemClock
 from exporter.domain.redact import Secret
 from exporter.errors import BadRecord, SourceDown, SourceRefused
+from exporter.sources.answers import Overdue, Overlong, whole
 from exporter.sources.n8n.rows import Detail, Page, Workflows
 from exporter.sources.server_clock import ServerClock
 
@@ -19,7 +22,6 @@ PAGE = 250  # executions asked for at once; n8n caps more without a word
 NAME_PAGES = 20  # of workflows, for their names: 5,000
 MOST_BYTES = 32 * 2**20
 REST = 30.0  # seconds for which n8n is not asked after it let us wait in vain: Odoo's polls wait meanwhile
-_CHUNK = 2**16
 _SCOPES = "execution:read, execution:list, workflow:read and workflow:list"
 Found = TypeVar("Found")
 
@@ -134,10 +136,10 @@ class RestDoor:
                 raw = self._read(answer, now + self._access.timeout)
                 self._server.hear(answer.headers.get("Date"))
                 return answer.status_code, raw
-        except requests.RequestException as broken:
+        except (requests.RequestException, HTTPError) as broken:
             # `from None`: requests' own message can hold the address and header values.
             said = f"n8n at {self._access.base} did not answer ({type(broken).__name__})."
-            if isinstance(broken, requests.Timeout):
+            if isinstance(broken, requests.Timeout | TimeoutError_):
                 self._rest(said)
             raise SourceDown(said) from None
 
@@ -145,18 +147,16 @@ class RestDoor:
         self._resting = (self._clock.monotonic() + REST, said)
 
     def _read(self, answer: requests.Response, deadline: float) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        for part in answer.iter_content(_CHUNK):
-            parts.append(part)
-            size += len(part)
-            if size > MOST_BYTES:
-                raise TooMuch(f"n8n's answer is over {MOST_BYTES} bytes.")
-            if self._clock.monotonic() > deadline:
-                said = f"n8n's answer took over {self._access.timeout:g} s: find out why."
-                self._rest(said)
-                raise SourceDown(said)
-        return b"".join(parts)
+        def read1(amount: int) -> bytes:
+            return answer.raw.read1(amount, decode_content=True)
+
+        try:
+            return whole("n8n", read1, most=MOST_BYTES, late=lambda: self._clock.monotonic() > deadline)
+        except Overlong as found:
+            raise TooMuch(str(found)) from None
+        except Overdue as found:
+            self._rest(str(found))
+            raise
 
 
 def _fault(code: int) -> SourceDown:

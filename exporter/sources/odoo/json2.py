@@ -1,19 +1,20 @@
 """The door of Odoo 19 and later: `POST /json/2/<model>/<method>` with a bearer key (facts/odoo.md section 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from http import HTTPStatus
 
 import msgspec
 import requests
+from urllib3.exceptions import HTTPError
 
 from exporter.clock import Clock, SystemClock
 from exporter.errors import SourceDown
+from exporter.sources.answers import whole
 from exporter.sources.odoo.door import JSON, Access, Domain, Row, fault, require_read, rows_of, search_arguments
 from exporter.sources.server_clock import ServerClock
 
 MOST_BYTES = 64 * 2**20
-_CHUNK = 2**16
 
 
 class Json2Door:
@@ -71,26 +72,17 @@ class Json2Door:
                 allow_redirects=False,
                 stream=True,
             ) as answer:
-                raw = self._read(answer, deadline)
+                raw = whole("Odoo", _reader(answer), most=MOST_BYTES, late=lambda: self._clock.monotonic() > deadline)
                 self._server.hear(answer.headers.get("Date"))
                 return answer.status_code, raw
-        except requests.RequestException as broken:
+        except (requests.RequestException, HTTPError) as broken:
             # `from None`: requests' own message can hold the address and header values.
             raise SourceDown(f"Odoo at {self._access.base} did not answer ({type(broken).__name__}).") from None
 
-    def _read(self, answer: requests.Response, deadline: float) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        for part in answer.iter_content(_CHUNK):
-            parts.append(part)
-            size += len(part)
-            if size > MOST_BYTES:
-                raise SourceDown(f"Odoo's answer is over {MOST_BYTES} bytes: this is no page of ours.")
-            if self._clock.monotonic() > deadline:
-                raise SourceDown(
-                    f"Odoo's answer took over {self._access.timeout:g} s: raise the timeout or find out why."
-                )
-        return b"".join(parts)
+
+def _reader(answer: requests.Response) -> Callable[[int], bytes]:
+    """Reads what has come, unpacked."""
+    return lambda amount: answer.raw.read1(amount, decode_content=True)
 
 
 def version_of(answer: JSON) -> tuple[int, int]:

@@ -15,8 +15,9 @@ import odoorpc.error
 
 from exporter.clock import Clock, SystemClock
 from exporter.errors import SourceDown, SourceError
+from exporter.sources.answers import whole
 from exporter.sources.odoo.door import JSON, Access, Domain, Row, fault, require_read, rows_of, search_arguments
-from exporter.sources.odoo.json2 import version_of
+from exporter.sources.odoo.json2 import MOST_BYTES, version_of
 from exporter.sources.odoo.versions import shows
 from exporter.sources.server_clock import ServerClock
 
@@ -39,7 +40,7 @@ class SessionDoor:
         """Keep the access; nothing is sent yet."""
         self._access = access
         self._server = ServerClock(clock or SystemClock())
-        self._heard = _Hear(self._server)
+        self._heard = _Hear(self._server, clock or SystemClock(), access.timeout)
         self._odoo: odoorpc.ODOO | None = None
         self._loads: bool | None = None
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect(), self._heard)
@@ -144,9 +145,16 @@ class _Hear(urllib.request.BaseHandler):
 
     handler_order = 0
 
-    def __init__(self, server: ServerClock) -> None:
+    def __init__(self, server: ServerClock, clock: Clock, timeout: float) -> None:
         self._server = server
+        self._clock, self._timeout = clock, timeout
+        self._deadline = 0.0
         self._latest: http.client.HTTPResponse | None = None
+
+    def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
+        """From here on the time of the whole call is counted."""
+        self._deadline = self._clock.monotonic() + self._timeout
+        return request
 
     def http_response(
         self, _request: urllib.request.Request, response: http.client.HTTPResponse
@@ -154,14 +162,26 @@ class _Hear(urllib.request.BaseHandler):
         """Hear it and let the answer go on."""
         self._server.hear(response.headers.get("Date"))
         self._latest = response
+        response.read = self._whole  # type: ignore[method-assign,assignment] # odoorpc reads it all, however long it takes
         return response
+
+    def _whole(self) -> bytes:
+        """The body, bounded: see answers.whole."""
+        assert self._latest is not None  # noqa: S101 - it is the one that is read
+        try:
+            return whole(
+                "Odoo", self._latest.read1, most=MOST_BYTES, late=lambda: self._clock.monotonic() > self._deadline
+            )
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the latest answer, which may have been left half read."""
         if self._latest is not None:
             self._latest.close()
+            self._latest = None
 
-    https_response = http_response
+    https_request, https_response = http_request, http_response
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
