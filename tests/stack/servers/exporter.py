@@ -33,6 +33,7 @@ class Exporter(Server):
         self.config = folder / "odoo-otel.yaml"
         listen = {"listen_host": HOST, "listen_port": self.port, "intake_port": 0}
         self.config.write_text(yaml.safe_dump({"state_dir": str(self.state), **listen, "databases": databases}))
+        self.words: tuple[str | Path, ...] = ("run", "--config", self.config)
         self.env: Mapping[str, str] = {**({"OTEL_EXPORTER_OTLP_ENDPOINT": otlp} if otlp else {}), **env}
 
     def configure(self, **settings: Any) -> None:
@@ -48,7 +49,7 @@ class Exporter(Server):
     def launch(self) -> Launch:
         """The command of the README."""
         clean = {key: "" for key in os.environ if key.startswith(("OTEL_", "ODOO_"))}
-        command = (sys.executable, "-m", "exporter", "run", "--config", self.config)
+        command = (sys.executable, "-m", "exporter", *self.words)
         return Launch(command=command, env={**clean, **self.env}, cwd=ROOT)
 
     def ready(self) -> bool:
@@ -80,12 +81,13 @@ class Detectors(Server):
         super().__init__(folder)
         self.intake = free_port()
         self.state = exporter.state
+        places = ("--state", self.state, "--intake", f"http://{HOST}:{self.intake}")
+        self.words: tuple[str | Path, ...] = ("detect", *places)
         exporter.configure(detectors=False, intake_port=self.intake)
 
     def launch(self) -> Launch:
         """The command of docker-compose.yml."""
-        places = ("--state", self.state, "--intake", f"http://{HOST}:{self.intake}")
-        return Launch(command=(sys.executable, "-m", "exporter", "detect", *places), cwd=ROOT)
+        return Launch(command=(sys.executable, "-m", "exporter", *self.words), cwd=ROOT)
 
     def ready(self) -> bool:
         """They answer nobody: their heartbeat is in the exporter's metrics."""
