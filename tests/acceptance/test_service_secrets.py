@@ -19,9 +19,9 @@ from tests.fakes.odoo_live import LiveServer, live_lab
 # Each must be found nowhere; what stands around it is what people write.
 EMAIL, PHONE, IBAN = "canary.person@mail.example", "+32 470 12 34 56", "BE68 5390 0754 7034"
 TOKEN, NUMBER = "canaryTokenA1b2C3d4E5f6G7h8I9j0K1l2M3", "98765432101"
-BODY, PASSWORD = "private words", "hunter2canary"
+BODY, PASSWORD, BEARER = "private words", "hunter2canary", "canary-bearer-of-the-collector"
 WRITTEN = (PHONE.replace(" ", ""), IBAN.replace(" ", ""))
-CANARIES = (PASSWORD, KEY, TRACEBACK, EMAIL, PHONE, IBAN, TOKEN, NUMBER, BODY, *WRITTEN)
+CANARIES = (PASSWORD, KEY, BEARER, TRACEBACK, EMAIL, PHONE, IBAN, TOKEN, NUMBER, BODY, *WRITTEN)
 MESSAGE = f"Mail to {EMAIL} bounced, call {PHONE}, pay {IBAN}, password: {PASSWORD} token {TOKEN} ref {NUMBER}"
 # What would let a line of a log or a page lie: line ends, ANSI colours, a bidi override, a null, a paragraph separator.
 HOSTILE = 'evil\r\n{"level": "info"}\x1b[31mred\x1b[0m\u202etxt\u2028\x00<script>alert(1)</script>"\\'
@@ -56,12 +56,14 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
         collector = stack.enter_context(FakeCollector())
         settings = {"log_level": "debug"}
         folder = tmp_path_factory.mktemp("canaries")
-        exporter = Exporter(folder, [server.entry("acme")], endpoint=collector.url, settings=settings)
+        headers = {"OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer {BEARER}"}
+        exporter = Exporter(folder, [server.entry("acme")], collector.url, settings, headers)
         stage = Stage(server, stack.enter_context(exporter), collector)
         until(lambda: exporter.reads("acme"))
         pages = _happen(stage)
         until(lambda: exporter.value("odoo_job_errors_total", odoo_database="acme") == 2)
         until(lambda: exporter.value("odoo_approval_decisions_total", odoo_database="acme") == 1)
+        until(lambda: exporter.value("odoo_anomaly_active", odoo_database="acme", detector="result.failing") == 1)
         until(lambda: exporter.settled("acme"))
         return Found(_everything(stage, pages), collector.spans(), exporter.lines)
 
@@ -72,6 +74,7 @@ def _happen(stage: Stage) -> list[str]:
     pages: list[str] = []
     hostile = live.cron(odoo, HOSTILE, model_name=HOSTILE)
     live.ran(odoo, hostile, seconds=0)
+    live.ran(odoo, live.cron(odoo, f"LAB {EMAIL} {PHONE} {IBAN} {TOKEN} {HOSTILE}"), failed=True)
     one = live.job(odoo, name=f"Send to {EMAIL}", channel=HOSTILE, channel_method_name=HOSTILE)
     live.failed(odoo, one, message=MESSAGE, name="requests.exceptions.HTTPError")
     other = live.job(odoo, name=HOSTILE, model_name=HOSTILE, exc_info=MESSAGE, args=[EMAIL], kwargs={"k": TOKEN})
@@ -101,6 +104,7 @@ def _everything(stage: Stage, failing: Sequence[str]) -> dict[str, bytes]:
     pages |= {f"/ while failing {number}": page.encode() for number, page in enumerate(failing)}
     sent: dict[str, bytes] = {}
     for request in stage.collector.requests:
+        assert request.headers.pop("authorization") == f"Bearer {BEARER}", "there, and nowhere else"
         sent[request.signal] = sent.get(request.signal, b"") + request.body + repr(request.headers).encode()
     exporter.stop()
     kept = {path.name: path.read_bytes() for path in exporter.state.iterdir()}
@@ -115,6 +119,18 @@ def test_no_canary_is_found_anywhere(found: Found) -> None:
         assert b"[EMAIL]" in places[where], f"the message did not arrive at {where}: the test is blind"
     forms = [form for canary in CANARIES for form in (canary, json.dumps(canary)[1:-1], quote(canary))]
     assert [(where, form) for where, text in places.items() for form in forms if form.encode() in text] == []
+
+
+def test_a_finding_tells_no_canary(found: Found) -> None:
+    """R15: an action with canaries in its name fails: Finding, sentence, gauge, span and log event say it masked."""
+    page = samples(found.places["/metrics"].decode())
+    (shown,) = (dict(labels) for name, labels in page if name == "odoo_finding_info")
+    (span,) = (span for span in found.spans if span.name.startswith("finding "))
+    said = {one.key: one.value.string_value for one in span.attributes}
+    assert shown["detector"] == "result.failing"
+    for where, text in (("gauge", str(shown)), ("span", str(said)), ("log", found.places["logs"].decode("latin-1"))):
+        assert "[EMAIL]" in text, f"the name did not arrive in the {where}: the test is blind"
+        assert [canary for canary in CANARIES if canary in text] == [], where
 
 
 def test_a_line_of_the_log_is_one_json_object(found: Found) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from exporter.domain.bodies import CronCounted, CronTrigger, RecordVanished
 from exporter.domain.events import encode_body
+from exporter.domain.redact import mask
 from exporter.sources.odoo.door import Domain, Row
 from exporter.sources.odoo.known import forget_absent, new_version
 from exporter.sources.odoo.naming import xmlids, zones
@@ -109,7 +110,7 @@ def _trigger(row: Row) -> CronTrigger:
 def _cron(row: Row, xmlid: str | None, zone: str | None, called: Literal["began", "ended"]) -> CronCounted:
     return CronCounted(
         cron_id=row_id(row),
-        name=required_text(row, "cron_name"),
+        name=mask(required_text(row, "cron_name")),  # an administrator may write whom it concerns
         xmlid=xmlid,
         model=text(row, "model_name"),
         active=yes(row, "active"),
