@@ -24,16 +24,20 @@ from tests.stack.lab import Lab, company, running
 from tests.stack.servers.collector import Collector, Targets
 from tests.stack.servers.exporter import Exporter
 from tests.stack.servers.jaeger import Jaeger
+from tests.stack.servers.odoo import PEOPLE
 from tests.stack.servers.odoo_program import OdooOptions
 from tests.stack.servers.postgres import Postgres
 from tests.stack.servers.process import wait_until
 from tests.stack.servers.prometheus import EVERY_SECOND, Prometheus
+from tests.stack.test_boards import board_queries, rule_queries
 
 DARK = 60.0  # seconds the Collector stands still
 DOORS = {"json2": "127.0.0.1", "jsonrpc": "localhost"}  # tenant, named by its door -> host: one database is read once
 Span = dict[str, Any]
-# What the fixture's people do over JSON-2, beside the methods that `Lab` has under the same name.
-FIXTURE_CALLS = {"create", "trigger", "enqueue", "button_confirm", "button_approve", "button_cancel", "login"}
+# (address, method) of a call over JSON-2 or JSON-RPC in Odoo's access log.
+CALL = re.compile(r"werkzeug: (\S+) - - .*\"POST /(?:json/2/\S+/(\S+)|jsonrpc#\S+\.(\w+)) HTTP")
+ROOTS = {"cron", "process", "workflow"}
+SESSION = {"login", "version"}  # of the JSON-RPC door, beside its reads
 
 
 @dataclass(slots=True)
@@ -144,6 +148,8 @@ def _story(line: Line) -> None:
     exporter.start()
     time.sleep(max(DARK - (time.monotonic() - dark), 0))
     line.collector.start()
+    line.jobs["later"] = lab.enqueue_job("succeed", seconds=0.1)
+    lab.finished_job(line.jobs["later"])
     _settled(line)
 
 
@@ -269,17 +275,27 @@ def test_every_run_of_odoo_is_one_trace_and_nothing_else_is(line: Line, tenant: 
 
 
 @pytest.mark.parametrize("tenant", DOORS)
-def test_no_span_is_there_twice_and_every_parent_is_there(line: Line, tenant: str) -> None:
-    """Spans are unique, complete and without a warning of Jaeger's (R3)."""
+def test_no_span_is_there_twice_and_each_has_its_parent(line: Line, tenant: str) -> None:
+    """Spans are unique, each trace is one tree: one root, all others with one parent in it, no warning (R3)."""
     spans = line.spans(tenant)
     known = {(span["traceID"], span["spanID"]) for span in spans}
-    parents = {
-        (ref["traceID"], ref["spanID"]) for s in spans for ref in s["references"] if ref["refType"] == "CHILD_OF"
-    }
+    parents = {(span["traceID"], span["spanID"]): parents_of(span) for span in spans}
+    roots = Counter(trace for (trace, _), found in parents.items() if not found)
 
-    assert max(Counter((span["traceID"], span["spanID"]) for span in spans).values()) == 1
-    assert parents <= known
+    assert len(spans) == len(known)
+    assert roots == dict.fromkeys({trace for trace, _ in known}, 1)
+    assert {span["operationName"].split()[0] for span in spans if not parents_of(span)} == ROOTS
+    assert [
+        one for one, found in parents.items() if len(found) > 1 or not {(one[0], of) for of in found} <= known
+    ] == []
     assert [(span["operationName"], span["warnings"]) for span in spans if span.get("warnings")] == []
+
+
+def parents_of(span: Span) -> list[str]:
+    """The ids of the spans that it is the child of, in its own trace; a parent elsewhere is a fault."""
+    found = [ref for ref in span["references"] if ref["refType"] == "CHILD_OF"]
+    assert {ref["traceID"] for ref in found} <= {span["traceID"]}, span
+    return [ref["spanID"] for ref in found]
 
 
 @pytest.mark.parametrize("tenant", DOORS)
@@ -420,7 +436,7 @@ COUNTERS = [
     ('odoo_cron_runs_total{{cron="{partial}",result="success"}}', 1),
     ("sum(odoo_cron_runs_total{{}})", 8),
     ("sum(odoo_cron_run_duration_seconds_count{{}})", 8),
-    ('sum(odoo_job_runs_total{{result="success"}})', 5),
+    ('sum(odoo_job_runs_total{{result="success"}})', 6),
     ('sum(odoo_job_runs_total{{result="failure"}})', 1),
     ("sum(odoo_job_retries_total{{}})", 1),
     ('sum(odoo_job_errors_total{{error_type="odoo.addons.queue_job.exception.JobError"}})', 1),
@@ -443,6 +459,143 @@ def test_counters_in_prometheus_are_what_was_caused(line: Line, tenant: str, que
     promql = query.format(**crons).replace("{", f'{{odoo_database="{tenant}",', 1)
 
     assert [found for _, found in line.prometheus.query(promql)] == [value], promql
+
+
+WHOLE = "1h"  # longer than the story: what $__rate_interval stands for
+CAUSED = {
+    "odoo_cron_runs_total": {
+        "ok success": 2,
+        "fail failure": 2,
+        "slow error": 1,
+        "slow success": 1,
+        "partial partial": 1,
+        "partial success": 1,
+    },
+    "odoo_job_runs_total": {"job_succeed success": 5, "job_retry success": 1, "job_fail failure": 1},
+    "odoo_approval_decisions_total": {"purchase approved": 6, "purchase refused": 1, "purchase cancelled": 3},
+}
+GROWN = {  # panel: (metric, the label by which it adds up)
+    "overview: Scheduled actions by result A": ("odoo_cron_runs_total", "result"),
+    "overview: Queue jobs by result A": ("odoo_job_runs_total", "result"),
+    "integrations: Decisions A": ("odoo_approval_decisions_total", "decision"),
+}
+BAD = r"failure|timeout|error"
+SHARES = {  # panel: the metrics whose bad ends it divides by all of them
+    "overview: Failure share A": ("odoo_cron_runs_total", "odoo_job_runs_total"),
+    "overview: Failure share by database A": ("odoo_cron_runs_total",),
+    "overview: Failure share by database B": ("odoo_job_runs_total",),
+}
+GAUGES: dict[str, list[tuple[dict[str, str], float]]] = {
+    "overview: Databases up A": [({"odoo_database": "TENANT"}, 1)],
+    "overview: Open findings A": [({"severity": "warning"}, 1)],  # the action that fails, failed to the end
+    "overview: Queue depth A": [],  # every job has ended, every purchase is decided
+    "overview: Oldest pending job A": [],
+    "overview: Longest running job A": [],
+    "overview: Approvals waiting A": [],
+    "overview: Oldest approval A": [],
+    "overview: Events not folded yet A": [({"odoo_database": "TENANT"}, 0)],
+    "overview: Outbox A": [({"signal": "logs"}, 0), ({"signal": "traces"}, 0)],
+    "integrations: Documents that wait A": [],
+    "integrations: Longest approval A": [],
+}
+FIRES: dict[str, list[tuple[dict[str, str], float]]] = {
+    "OdooDown": [({"odoo_database": "down"}, 0)],
+    "OdooCronFailing": [
+        ({"odoo_database": name, "detector": "result.failing", "subject": "FAIL", "severity": "warning"}, 1)
+        for name in sorted(DOORS)
+    ],
+    "OdooDetectorsSilent": [({"odoo_database": "down"}, 0)],  # nobody ever looked at that one
+    "OdooOtelWatchdog": [({}, 1)],
+}
+
+
+def shown(line: Line, query: str, tenant: str) -> list[tuple[dict[str, str], float]]:
+    """What a query of a board shows of a tenant over the whole story, in a fixed order; a fault of it raises."""
+    query = query.replace("$__rate_interval", WHOLE).replace("$odoo_database", tenant)
+    assert "$" not in query.replace("$1", ""), query
+    return sorted(line.prometheus.query(query), key=str)
+
+
+def grown(line: Line, metric: str, tenant: str) -> dict[str, float]:
+    """By how much each counter of a metric grew under Prometheus' eyes: as caused, less what it began with.
+
+    `increase` cannot see the value with which a series begins: a first run, or one while nobody scraped.
+    """
+    names = {str(number): name for name, number in company().crons.items()}
+    series = line.prometheus.api("query", query=f'{metric}{{odoo_database="{tenant}"}}[{WHOLE}]')["result"]
+    found = {}
+    for one in series:
+        labels = one["metric"]
+        who = labels.get("function", labels.get("workflow", names.get(labels.get("cron", ""), ""))).rpartition(".")[2]
+        ends = f"{who} {labels.get('result', labels.get('decision'))}"
+        found[ends] = CAUSED[metric].get(ends, 0) - float(one["values"][0][1])
+    assert CAUSED[metric].keys() <= found.keys()
+    return found
+
+
+@pytest.mark.parametrize("tenant", DOORS)
+@pytest.mark.parametrize("panel", GROWN)
+def test_panels_count_what_was_caused(line: Line, tenant: str, panel: str) -> None:
+    """Runs by result, jobs by result and decisions, as the fixture caused them (features 17, 37, 38, 39)."""
+    metric, label = GROWN[panel]
+    wanted: Counter[str] = Counter()
+    for ends, number in grown(line, metric, tenant).items():
+        wanted[ends.split()[1]] += int(number)
+    answer = {labels[label]: value for labels, value in shown(line, board_queries()[panel], tenant)}
+
+    assert answer == pytest.approx(dict(wanted), rel=0.05)
+    assert sum(wanted.values()) >= 1
+
+
+@pytest.mark.parametrize("tenant", DOORS)
+@pytest.mark.parametrize("panel", SHARES)
+def test_panels_show_the_share_that_failed(line: Line, tenant: str, panel: str) -> None:
+    """Bad ends divided by all of them, as the fixture caused them; nothing where there were none (feature 85)."""
+    ends = [one for metric in SHARES[panel] for one in grown(line, metric, tenant).items()]
+    bad, every = sum(number for name, number in ends if re.search(BAD, name)), sum(number for _, number in ends)
+    answer = [value for _, value in shown(line, board_queries()[panel], tenant)]
+
+    assert answer == pytest.approx([bad / every] if every else [], rel=0.05)
+
+
+@pytest.mark.parametrize("tenant", DOORS)
+@pytest.mark.parametrize("panel", GAUGES)
+def test_panels_show_what_is_now(line: Line, tenant: str, panel: str) -> None:
+    """What is up, open, waiting and unsent after the story, and nothing else (features 17, 40, 41)."""
+    wanted = [({k: v.replace("TENANT", tenant) for k, v in labels.items()}, n) for labels, n in GAUGES[panel]]
+
+    assert shown(line, board_queries()[panel], tenant) == wanted
+
+
+@pytest.mark.parametrize("tenant", DOORS)
+def test_the_open_finding_stands_on_the_board(line: Line, tenant: str) -> None:
+    """The action that fails is the one open Finding, with sentence and trace (features 9, 103)."""
+    ((labels, _),) = shown(line, board_queries()["overview: Findings A"], tenant)
+
+    assert (labels["detector"], labels["subject"], labels["name"]) == (
+        "result.failing",
+        str(company().crons["fail"]),
+        "LAB fail",
+    )
+    assert "2 times in a row" in labels["sentence"]
+    assert line.jaeger.trace(labels["trace_id"])
+
+
+@pytest.mark.parametrize("panel", sorted(board_queries().keys() - GROWN.keys() - SHARES.keys() - GAUGES.keys()))
+def test_every_other_panel_is_answered(line: Line, panel: str) -> None:
+    """The rest of both boards is no fault to the Prometheus of a real Odoo, and of no database that is not chosen."""
+    answer = shown(line, board_queries()[panel], "json2")
+
+    assert {labels["odoo_database"] for labels, _ in answer if "odoo_database" in labels} <= {"json2"}
+
+
+@pytest.mark.parametrize("rule", rule_queries())
+def test_rules_fire_for_what_was_caused(line: Line, rule: str) -> None:
+    """The action that fails, the database that is down, the dead man's switch; of the others none (features 78, 79)."""
+    fails = str(company().crons["fail"])
+    wanted = [({k: v.replace("FAIL", fails) for k, v in labels.items()}, n) for labels, n in FIRES.get(rule, [])]
+
+    assert sorted(line.prometheus.query(rule_queries()[rule]), key=str) == sorted(wanted, key=str)
 
 
 def test_a_database_that_is_down_or_wrong_harms_only_itself(line: Line) -> None:
@@ -497,11 +650,14 @@ def test_no_secret_and_no_personal_detail_left_us(line: Line) -> None:
 
 
 def test_odoo_was_only_read(line: Line) -> None:
-    """Every call of ours in Odoo's access log is a read; the others the fixture made (feature 52)."""
-    pattern = re.compile(r'"POST /(?:json/2/(\S+)/(\S+)|jsonrpc#(\S+)\.(\w+)) HTTP')
-    calls = {m.groups() for text in line.lab.odoo.log.read_text().splitlines() if (m := pattern.search(text))}
-    methods = {json2 or rpc for _, json2, _, rpc in calls}
-    fixture = {name for name in vars(Lab) if not name.startswith("_")} | FIXTURE_CALLS
+    """Every call in Odoo's access log that did not come from the fixture's people is a read (feature 52)."""
+    called: dict[str, set[str]] = {}
+    for text in line.lab.odoo.log.read_text().splitlines():
+        if found := CALL.search(text):
+            address, *names = found.groups()
+            called.setdefault(address, set()).add(next(name for name in names if name))
+    people, ours = called.pop(PEOPLE), set().union(*called.values())
 
-    assert {"search_read", "fields_get"} <= methods
-    assert methods - READS - fixture == set()
+    assert people >= {"create", "button_confirm", "validate_tier", "trigger"}  # a writing call stands in that log
+    assert ours >= {"search_read", "fields_get", "context_get"}
+    assert ours - READS - SESSION == set()
