@@ -40,7 +40,7 @@ def odoo_access(
     every = needs(chosen.approvals, sources(database), chosen.unique)
     wanted = [need for need in every if need.module not in absent]
     grant = access.Grant(needs=wanted, login=login or database.user, hosting=database.hosting)
-    click.echo((access.undo_xml if undo else access.FORMATS[form])(grant), nl=False)
+    click.echo(access.undo_xml() if undo else access.FORMATS[form](grant), nl=False)
 
 
 def _database(path: Path | None, name: str | None) -> Database:

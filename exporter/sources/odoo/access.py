@@ -99,9 +99,8 @@ def xml(grant: Grant) -> str:
     return "\n".join(["<odoo>", *_records(grant), "</odoo>", ""])
 
 
-def undo_xml(grant: Grant) -> str:
-    """A data file that deletes them, in the order that Odoo wants."""
-    del grant
+def undo_xml() -> str:
+    """A data file that deletes them, whoever they were given to, in the order that Odoo wants."""
     of_group = f"[('group_id.name', '=', {GROUP!r})]"
     ruled = f"[('groups.name', '=', {GROUP!r})]"
     return (

@@ -13,6 +13,7 @@ SCRIPT = '''#!/usr/bin/env python3
 user if there is none of that login. `undo` deletes the rights, the rules and the group, and the user if it was made.
 """
 
+import http.client
 import json
 import os
 import sys
@@ -20,8 +21,10 @@ import urllib.error
 import urllib.request
 
 # SETTINGS
-URL, DB, ADMIN, KEY = (os.environ[name] for name in ("ODOO_URL", "ODOO_DB", "ODOO_ADMIN", "ODOO_ADMIN_KEY"))
+NAMES = ("ODOO_URL", "ODOO_DB", "ODOO_ADMIN", "ODOO_ADMIN_KEY")
+URL, DB, ADMIN, KEY = (os.environ.get(name, "") for name in NAMES)
 URL = URL.rstrip("/")
+NOT_ODOO = "something before Odoo answered (a proxy, a login page), or there is no Odoo at this address"
 READ = {"perm_read": True, "perm_write": False, "perm_create": False, "perm_unlink": False}
 
 
@@ -32,32 +35,52 @@ def post(path, body, **headers):
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        said = json.loads(error.read() or b"{}").get("message", "")
-        sys.exit(f"Odoo answered {error.code} to {path}: {said}")
+        sys.exit(f"{URL}{path} answered {error.code}: {message(error.read())}.")
+    except (OSError, http.client.HTTPException) as error:
+        sys.exit(f"{URL} does not answer: {getattr(error, 'reason', error)}.")
+    except ValueError:
+        sys.exit(f"{URL}{path} answered what is not JSON: {NOT_ODOO}.")
 
 
-def rpc(service, method, *args):
-    given = {"service": service, "method": method, "args": args}
-    found = post("/jsonrpc", {"jsonrpc": "2.0", "id": 1, "params": given})
-    if "error" in found:
-        sys.exit(f"Odoo refused {args[3:5]}: {found['error'].get('data', {}).get('message')}")
+def message(body):
+    """What Odoo says of an error; a proxy says it in HTML, which is not shown."""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, LookupError, TypeError):
+        return NOT_ODOO
+
+
+def rpc(path, about, **params):
+    found = post(path, {"jsonrpc": "2.0", "id": 1, "params": params})
+    if isinstance(found, dict) and "error" in found:
+        sys.exit(f"Odoo refused {about}: {found['error'].get('data', {}).get('message')}")
+    if not isinstance(found, dict) or "result" not in found:
+        sys.exit(f"{URL}{path} answered what Odoo does not: {NOT_ODOO}.")
     return found["result"]
 
 
+def service(name, method, *args):
+    return rpc("/jsonrpc", args[3:5] or method, service=name, method=method, args=args)
+
+
 def major():
-    info = post("/web/webclient/version_info", {"jsonrpc": "2.0", "params": {}})["result"]["server_version_info"]
+    info = rpc("/web/webclient/version_info", "its version")["server_version_info"]
     return int(str(info[0]).rpartition("~")[2])
 
 
+if missing := [name for name in NAMES if not os.environ.get(name)]:
+    sys.exit(f"Set {', '.join(missing)} first.")
+if not URL.startswith(("http://", "https://")):
+    sys.exit("ODOO_URL must begin with http:// or https://.")
 NEW = major() >= 19 and not os.environ.get("ODOO_JSONRPC")
-UID = None if NEW else rpc("common", "login", DB, ADMIN, KEY)
+UID = None if NEW else service("common", "login", DB, ADMIN, KEY)
 
 
 def call(model, method, *args, names=(), **named):
     if NEW:
         headers = {"Authorization": f"bearer {KEY}", "X-Odoo-Database": DB}
         return post(f"/json/2/{model}/{method}", {**dict(zip(names, args)), **named}, **headers)
-    return rpc("object", "execute_kw", DB, UID, KEY, model, method, args, named)
+    return service("object", "execute_kw", DB, UID, KEY, model, method, args, named)
 
 
 def search(model, domain, fields, **named):
