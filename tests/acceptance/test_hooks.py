@@ -161,28 +161,26 @@ def test_a_made_token_is_good_at_once_and_stands_nowhere(line: tuple[Exporter, F
     assert not [path for path in exporter.state.iterdir() if made.encode() in path.read_bytes()]
 
 
-@pytest.mark.parametrize(
-    ("body", "headers", "status"),
-    [
-        (b"x" * 300_000, {}, 413),
-        (b"{}", {"Content-Encoding": "br"}, 415),
-        (b"{}", {"Content-Encoding": "gzip"}, 400),
-        (BOMB, {"Content-Encoding": "gzip"}, 413),
-        (b"[]", {}, 422),
-        (b"nonsense", {}, 422),
-        (b'{"alerts": []}', {}, 422),
-    ],
-)
-def test_what_cannot_be_taken_is_refused_with_a_sentence(
-    line: tuple[Exporter, FakeCollector], body: bytes, headers: dict[str, str], status: int
-) -> None:
+GZIP = {"Content-Encoding": "gzip"}
+REFUSED: list[tuple[bytes, dict[str, str], int]] = [
+    (b"x" * 300_000, {}, 413),
+    (b"{}", {"Content-Encoding": "br"}, 415),
+    (b"{}", GZIP, 400),
+    (BOMB, GZIP, 413),
+    (b"[]", {}, 422),
+    (b"nonsense", {}, 422),
+    (b'{"alerts": []}', {}, 422),
+]
+
+
+def test_what_cannot_be_taken_is_refused_with_a_sentence(line: tuple[Exporter, FakeCollector]) -> None:
     """Too large, encoded, not understood: a status and what to change, from somebody who proved who he is."""
     exporter, _ = line
-    answer = send(
-        f"{intake(exporter)}/hooks/alertmanager/{TOKEN}", requests.Request("POST", data=body, headers=headers)
-    )
-    assert answer.status_code == status
-    assert re.search(r"\.\n$|exceeds max_body", answer.text)  # waitress refuses what is too large before we see it
+    url = f"{intake(exporter)}/hooks/alertmanager/{TOKEN}"
+    answers = [send(url, requests.Request("POST", data=body, headers=headers)) for body, headers, _ in REFUSED]
+    assert [answer.status_code for answer in answers] == [status for _, _, status in REFUSED]
+    # waitress refuses what is too large before we see it
+    assert [answer.text for answer in answers if not re.search(r"\.\n$|exceeds max_body", answer.text)] == []
 
 
 HOSTILE = [b"[" * 200_000, b'{"a":' * 50_000, b'{"n": ' + b"9" * 200_000 + b"}", b'{"alerts": NaN}']
