@@ -2,22 +2,33 @@
 
 import json
 import lzma
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 from exporter.clock import StepClock
+from exporter.domain.contract import EVENTS
+from exporter.fold.advance import KINDS as SUBJECTS
+from exporter.fold.advance import advance
 from exporter.fold.subjects import Flow
+from exporter.fold.tell import redraw
+from exporter.fold.voices import VOICES
+from exporter.loops.batching import load
 from exporter.loops.folding import Folding, FoldingOptions
 from exporter.loops.polling import Polling
 from exporter.loops.tenants import recall
 from exporter.sources.simulator.company import COLLECTIONS
 from exporter.sources.simulator.source import SimulatedSource
 from exporter.store import copying, open_reader, open_store, schema
-from tests.contract.frozen import STORES, said
+from exporter.store.protocols import Stored
+from tests.contract.frozen import STORES, STORIES, kinds, said
 from tests.fakes.simulated import LIVE, NAME, company
+from tests.worlds import TENANT
 
 FROZEN = sorted(STORES.glob("*.sqlite.xz"))
 
@@ -111,3 +122,46 @@ def test_an_old_store_goes_on(frozen: tuple[Path, Path]) -> None:
     reader.close()
     assert after["runs"] > before["runs"]
     assert after["quarantined"] == before["quarantined"]
+
+
+@pytest.fixture(params=sorted((STORES / "kinds").glob("*.sqlite.xz")), ids=lambda path: path.name)
+def every_kind(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Mapping[str, Any]]:
+    """A store of every kind as it was frozen, opened by this program, and what was said of it."""
+    packed: Path = request.param
+    path = tmp_path / "store.db"
+    path.write_bytes(lzma.decompress(packed.read_bytes()))
+    open_store(path).close()
+    return path, json.loads(packed.with_name(packed.name.replace(".sqlite.xz", ".json")).read_text(encoding="utf-8"))
+
+
+def test_nothing_there_is_is_missing_from_what_is_frozen() -> None:
+    """The newest store of every kind holds each name of an Event, each kind of Subject and each kind of Run."""
+    newest = STORES / "kinds" / f"schema-{len(schema.MIGRATIONS)}.json"
+    frozen = json.loads(newest.read_text(encoding="utf-8"))
+    assert {name for _, name, _ in frozen["events"]} == EVENTS.keys()
+    assert {kind for _, _, kind in frozen["subjects"]} == SUBJECTS.keys()
+    assert {kind for _, _, kind, _, _ in frozen["runs"]} == VOICES.keys()
+
+
+def test_every_kind_says_what_it_said(every_kind: tuple[Path, Mapping[str, Any]]) -> None:
+    """R22: Events by name, Subjects and Runs with their results and traces are those that were frozen."""
+    path, frozen = every_kind
+    assert kinds(path) == frozen
+
+
+def test_every_body_state_and_run_is_understood(every_kind: tuple[Path, Mapping[str, Any]]) -> None:
+    """R22: each stored Event decodes, each Subject loads and advances, each Run is drawn again in its own trace."""
+    path, frozen = every_kind
+    store = open_store(path)
+    for tenant, name, number in frozen["events"]:
+        found = [one for one in store.read(tenant, 0, 10_000) if isinstance(one, Stored) and one.event.name == name]
+        assert len(found) == number, (tenant, name)
+    for tenant, key, _ in frozen["subjects"]:
+        flow = replace(STORIES[tenant].flow, tenant=replace(TENANT, name=tenant))
+        advance(load(store.subjects(tenant, [key])[key]), (), flow)
+    for tenant, run, _, _, trace in frozen["runs"]:
+        row = store.run(tenant, run)
+        assert row is not None
+        spans = redraw(row.body, replace(TENANT, name=tenant)).spans
+        assert {span.trace_id.hex() for span in spans} in ({trace.lower()}, set()), run
+    store.close()
