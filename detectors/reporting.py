@@ -10,6 +10,7 @@ from http.client import HTTPException
 
 import msgspec
 
+from exporter.calling import call
 from exporter.config import Secret
 from exporter.domain.events import Event
 from exporter.errors import ConfigError, Refused, SourceDown
@@ -45,7 +46,7 @@ class Intake:
             self.url.rstrip("/") + PATH, data=msgspec.json.encode(rows), headers=self._headers(), method="POST"
         )
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+            with call(request, TIMEOUT) as answer:
                 return int(json.load(answer)["appended"])
         except urllib.error.HTTPError as error:
             if error.code == HTTPStatus.UNAUTHORIZED:
@@ -71,6 +72,7 @@ class Intake:
 def _meaning(error: urllib.error.HTTPError) -> SourceDown | Refused:
     with error:
         said = error.read(_TOO_LONG).decode(errors="replace").strip()
-    if error.code in _AGAIN or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    redirected = error.code < HTTPStatus.BAD_REQUEST  # who answers is not the intake
+    if redirected or error.code in _AGAIN or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return SourceDown(f"the intake answered {error.code}: {said}")
     return Refused(error.code, said)

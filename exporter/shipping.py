@@ -4,7 +4,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 
+from exporter.calling import call
 from exporter.config import Secret
 from exporter.errors import OdooOtelError
 from exporter.sources.odoo.log_lines import parse, records
@@ -12,6 +15,7 @@ from exporter.telemetry import otlp
 
 TOGETHER = 500  # records in one request
 TIMEOUT = 30.0  # seconds
+OTLP = "application/x-protobuf"
 
 
 class NotTaken(OdooOtelError):
@@ -59,15 +63,27 @@ def poster(url: str, token: Secret, database: str) -> Callable[[list[str]], int]
         request = urllib.request.Request(  # noqa: S310 - the operator's own address
             f"{url}/v1/logs",
             data=otlp.encode_lines(texts, database),
-            headers={"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/x-protobuf"},
+            headers={"Authorization": f"Bearer {token.reveal()}", "Content-Type": OTLP},
         )
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-                return otlp.rejected_logs(answer.read())
+            with call(request, TIMEOUT) as answer:
+                return _rejected(url, answer)
         except urllib.error.HTTPError as error:
+            error.close()
             raise NotTaken(f"{url} answered {error.code}: say its --state, or a good ODOO_OTEL_LOGS_TOKEN.") from error
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise NotTaken(f"{url} does not answer ({reason}): start `odoo-otel run`, or say --intake.") from error
 
     return post
+
+
+def _rejected(url: str, answer: HTTPResponse) -> int:
+    """How many the answer says were not taken; an empty one says so only where it is the service's own."""
+    raw, kind = answer.read(), answer.headers.get_content_type()
+    if answer.status != HTTPStatus.OK or kind != OTLP:
+        raise NotTaken(f"{url} gave an answer that is not one of `odoo-otel run`: say its address with --intake.")
+    try:
+        return otlp.rejected_logs(raw)
+    except ValueError as error:
+        raise NotTaken(f"{url} gave an answer that is no OTLP: say the address of `odoo-otel run`.") from error

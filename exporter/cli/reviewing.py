@@ -4,10 +4,12 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 
 import click
 
+from exporter.calling import call
 from exporter.cli.group import STATE, fail, main
 from exporter.cli.opening import opened
 from exporter.config import STORE_FILE
@@ -63,24 +65,16 @@ def retry(state: Path, *, intake: str, number: int) -> None:
 
 def _retried(address: str, intake: str, headers: Mapping[str, str]) -> Sequence[str]:
     request = urllib.request.Request(address, method="POST", headers={**headers})  # noqa: S310 - the operator's own
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     try:
-        with opener.open(request, timeout=TIMEOUT) as answer:
+        with call(request, TIMEOUT) as answer:
             return [str(one) for one in json.load(answer)["ids"]]
     except urllib.error.HTTPError as error:
         fail(error.read().decode(errors="replace").strip() or f"{intake} answered {error.code}: is this its --state?")
     except (ValueError, KeyError, TypeError):
         fail(f"{intake} gave an answer that is not one of `odoo-otel run`: say its address with --intake.")
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         fail(f"{intake} does not answer ({reason}): start `odoo-otel run`, or say --intake.")
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The token goes to the service alone: through no proxy, and nowhere an answer points to."""
-
-    def redirect_request(self, *_about: object) -> None:
-        """None: the redirect is an error."""
 
 
 def _found(state: Path, number: int) -> SetAside:

@@ -67,7 +67,14 @@ def answer(rejected: int, why: str, *, as_json: bool) -> bytes:
 
 
 def rejected_logs(answer: bytes) -> int:
-    """How many records an answer says were not taken."""
+    """How many records an answer says were not taken.
+
+    Raises:
+        ValueError: not such an answer.
+    """
     response = ExportLogsServiceResponse()
-    response.ParseFromString(answer)
+    try:
+        response.ParseFromString(answer)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise ValueError("it is no ExportLogsServiceResponse") from error
     return int(response.partial_success.rejected_log_records)
