@@ -10,17 +10,16 @@ from typing import Any
 import yaml
 
 from exporter.config.action import Action
-from exporter.config.cost import Cost
-from exporter.config.integration import Expected, Hook
+from exporter.config.integration import Hook
 from exporter.config.kinds import Setting, setting_of
 from exporter.config.model import Config, Database, Skipped
+from exporter.config.needs import unseen
 from exporter.config.references import References, Unresolved
 from exporter.config.secret import SHOWN
 from exporter.errors import ConfigError
 
 Raw = Mapping[object, object]
 PREFIX = "ODOO_OTEL_"
-DOCUMENTS = "odoo/approvals"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +146,7 @@ def _entry(entry: object, where: str, references: References) -> tuple[Database 
     reading = _Reading(label=lambda name: f"{where}.{name}", references=references).read(Database, entry)
     actions: tuple[Action, ...] = reading.values.get("limits", ())  # type: ignore[assignment]
     faults = [*reading.faults, *(fault for one in actions for fault in _grace(one, f"{where}.limits.{one.name}"))]
-    faults += [*_unsigned(reading.values, where), *_unseen(reading.values, where)]
+    faults += [*_unsigned(reading.values, where), *unseen(reading.values, where)]
     return (None if faults else _database(reading.values)), faults
 
 
@@ -162,33 +161,6 @@ def _unsigned(values: Mapping[str, object], where: str) -> list[str]:
     hooks: tuple[Hook, ...] = values.get("hooks", ())  # type: ignore[assignment]
     bare = [hook for hook in hooks if not hook.secrets and hook.scheme not in SHOWN]
     return [f"{where}.hooks.{hook.name}.secrets: is missing; {hook.scheme} signs with one." for hook in bare]
-
-
-def _unseen(values: Mapping[str, object], where: str) -> list[str]:
-    """What is expected and could never be seen."""
-    expected: tuple[Expected, ...] = values.get("expect", ())  # type: ignore[assignment]
-    hooks: tuple[Hook, ...] = values.get("hooks", ())  # type: ignore[assignment]
-    models: tuple[str, ...] = values.get("approvals", ("purchase.order",))  # type: ignore[assignment]
-    seen = {"hook": {hook.name for hook in hooks}, "record": set(models)}
-    says = {"hook": "hooks", "record": "approvals"}
-    faults = _unread(values, where)
-    for one in expected:
-        for name, happens in (("after", one.after), ("then", one.then)):
-            label = f"{where}.expect.{one.name}.{name}"
-            if happens.what == "n8n" and values.get("n8n") is None:
-                faults.append(f"{label}: there is no n8n here; say under `n8n` where it answers.")
-            elif happens.what != "n8n" and happens.name not in seen[happens.what]:
-                faults.append(f"{label}: {happens.name} does not stand under `{says[happens.what]}`: name it there.")
-    return faults
-
-
-def _unread(values: Mapping[str, object], where: str) -> list[str]:
-    """What needs the documents, where those are left out to save cost: nothing of it would ever be judged."""
-    cost: Cost = values.get("cost") or Cost()  # type: ignore[assignment] # None where it has faults of its own
-    if DOCUMENTS in cost.collections():
-        return []
-    sentence = f"needs {DOCUMENTS}, which {where}.cost leaves out: read it, or leave this out"
-    return [f"{where}.{key}: {sentence}." for key in ("expect", "unique") if values.get(key)]
 
 
 def _database(values: Mapping[str, object]) -> Database:

@@ -13,6 +13,7 @@ from exporter.domain.bodies import LogWritten
 from exporter.domain.causes import failure
 from exporter.domain.events import Event
 from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, known
+from exporter.domain.sources import CRONS
 from exporter.fold.cron_lines import LOG, ROWS
 from exporter.fold.subjects import Cut, Flow, Kind
 
@@ -90,7 +91,7 @@ def late(event: Event, memory: CallMemory) -> str | None:
 
 KIND = Kind(
     name="call",
-    source="odoo/crons",
+    source=CRONS,
     settle=timedelta(0),
     memory=CallMemory,
     cut=cut,

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from exporter.domain.bodies import CronCounted, CronProgress, CronTrigger, LogWritten, RecordVanished
 from exporter.domain.events import Event
 from exporter.domain.runs import Run
+from exporter.domain.sources import CRONS
 from exporter.domain.times import EPOCH
 from exporter.fold import cron_lines
 from exporter.fold.cron_lines import FORGOTTEN, JITTER, LOG, NEAR, ROWS, Told, laid_over, told_runs
@@ -24,7 +25,9 @@ from exporter.fold.subjects import UNPLACED, Cut, Flow, Kind
 
 
 def cut(facts: Sequence[Event], memory: CronMemory, until: datetime, flow: Flow) -> Cut[CronMemory]:
-    """Close every run whose result an ir.cron read up to `until` tells."""
+    """Close every run whose result an ir.cron read up to `until` tells; where nobody reads it, a log tells none."""
+    if not flow.hears(CRONS):
+        return Cut(closed=(), open=None, facts=(), memory=memory)
     found = executions(facts)
     past = Past(counted=memory.counted, called_at=_called(memory, newest_row(facts, memory)), stuck=memory.stuck)
     triggers = tuple(e.body for e in facts if isinstance(e.body, CronTrigger))
@@ -143,7 +146,7 @@ def differs(run: Run, event: Event) -> str:
 
 KIND = Kind(
     name="cron",
-    source="odoo/crons",
+    source=CRONS,
     settle=timedelta(0),
     memory=CronMemory,
     cut=cut,

@@ -14,6 +14,7 @@ from exporter.domain.bodies import LogWritten
 from exporter.domain.causes import failure
 from exporter.domain.events import Event
 from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, known
+from exporter.domain.sources import CRONS
 from exporter.fold.calls import IN
 from exporter.fold.cron_lines import LOG, ROWS
 from exporter.fold.inbound_lines import ANSWERED, FAILED, LONGEST, PRECISION, TRIGGERED, Lines, body_of, says_of
@@ -47,7 +48,12 @@ def subject_of(event: Event) -> str:
 
 
 def cut(facts: Sequence[Event], memory: InboundMemory, until: datetime, flow: Flow) -> Cut[InboundMemory]:
-    """Tell every call of which nothing more can come; what one of its lines might still need is kept."""
+    """Tell every call of which nothing more can come; what one of its lines might still need is kept.
+
+    Nothing is kept where nobody reads the Source whose mark it would wait for.
+    """
+    if not flow.hears(CRONS):
+        return Cut(closed=(), open=None, facts=(), memory=memory)
     lines = Lines(_once(facts, flow))
     calls = [_MAKERS[says](lines, one) for says in _MAKERS for one in lines.due(says, until - WAITS[says])]
     runs = sorted((_run(call, flow) for call in calls), key=lambda run: (run.started_at, run.key))
@@ -144,7 +150,7 @@ def _attributes(call: Call, rule: int | None) -> Attributes:
 
 KIND = Kind(
     name="inbound",
-    source="odoo/crons",
+    source=CRONS,
     settle=timedelta(seconds=30),
     memory=InboundMemory,
     cut=cut,

@@ -12,6 +12,7 @@ from msgspec import Struct
 from exporter.domain.bodies import CronCounted, CronProgress
 from exporter.domain.events import Event
 from exporter.domain.runs import Run
+from exporter.domain.sources import CRONS
 from exporter.domain.times import EPOCH, from_micros, micros
 from exporter.fold.limits import Claim
 from exporter.fold.subjects import Cut, Flow, Kind
@@ -103,7 +104,7 @@ def _differs(run: Run, event: Event) -> str:
 
 KIND = Kind(
     name="scheduler",
-    source="odoo/crons",
+    source=CRONS,
     settle=timedelta(0),
     memory=SchedulerMemory,
     cut=cut,

@@ -113,3 +113,40 @@ def test_what_could_never_be_seen_is_a_fault(tmp_path: Path, old: str, new: str,
     with pytest.raises(ConfigError) as found:
         _load(tmp_path, TEXT.replace(old, new, 1))
     assert any(one.startswith(fault) for one in found.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("given", "left_out", "faults"),
+    [
+        ("", "odoo/jobs, odoo/mails", []),
+        ("limits: {base.autovacuum: {stuck: 60}}", "odoo/crons", ["limits: needs odoo/crons"]),
+        ("odoo_log: true", "odoo/crons", ["odoo_log: needs odoo/crons"]),
+        ("odoo_log: false", "odoo/crons", []),
+        ("ir_logging: wait", "odoo/logging", ["ir_logging: needs odoo/logging"]),
+        ("ir_logging: auto", "odoo/logging", []),
+        ("missing_after: 60", "odoo/automations", ["missing_after: needs odoo/automations"]),
+        ("unique: {sale.order: {key: name}}", "odoo/approvals", ["unique: needs odoo/approvals"]),
+        (
+            "hooks: {stripe: {scheme: stripe, secrets: s, latency_tolerance: 5}}",
+            "odoo/approvals",
+            ["hooks.stripe.latency_tolerance: needs odoo/approvals"],
+        ),
+        ("hooks: {stripe: {scheme: stripe, secrets: s}}", "odoo/approvals", []),
+        (
+            "n8n: {url: https://n8n.example, api_key: k, latency_tolerance: 60}",
+            "odoo/approvals",
+            ["n8n.latency_tolerance: needs odoo/approvals"],
+        ),
+    ],
+)
+def test_what_nothing_would_ever_judge_is_a_fault(tmp_path: Path, given: str, left_out: str, faults: list[str]) -> None:
+    """A setting whose Source is left out to save cost is refused, each with its place: it would silently never fire."""
+    head = "databases:\n  - url: https://a.example\n    database: acme\n    user: bot\n    api_key: k\n"
+    text = f"{head}    cost: {{exclude_sources: [{left_out}]}}\n    {given}\n"
+    wanted = [f"databases[0].{one}, which databases[0].cost leaves out: read it, or leave this out." for one in faults]
+    if not wanted:
+        assert len(_load(tmp_path, text).databases) == 1
+        return
+    with pytest.raises(ConfigError) as found:
+        _load(tmp_path, text)
+    assert list(found.value.faults) == wanted

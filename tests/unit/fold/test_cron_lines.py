@@ -16,9 +16,9 @@ from exporter.fold import cron_lines, crons
 from tests.searching import searching
 from tests.worlds import FLOW, Row, World, at, counted, event, story
 
-LINED = replace(FLOW, witnesses=frozenset({"odoo/log"}))
-ROWED = replace(FLOW, witnesses=frozenset({"odoo/logging"}))
-BOTH = replace(FLOW, witnesses=frozenset({"odoo/log", "odoo/logging"}))
+LINED = replace(FLOW, witnesses=frozenset({"odoo/log", "odoo/crons"}))
+ROWED = replace(FLOW, witnesses=frozenset({"odoo/logging", "odoo/crons"}))
+BOTH = replace(FLOW, witnesses=frozenset({"odoo/log", "odoo/logging", "odoo/crons"}))
 CRON, USER_ERROR = 42, "odoo.exceptions.UserError"
 
 
@@ -291,3 +291,10 @@ def test_rows_alone_tell_every_run_with_its_duration(runs: list[tuple[float, flo
     for run, truth in zip(told, whole, strict=True):
         assert run.ended_at is not None
         assert abs(run.ended_at - run.started_at - timedelta(seconds=truth.end - truth.start)) < timedelta(seconds=0.02)
+
+
+def test_where_actions_are_not_read_no_line_waits_for_them() -> None:
+    """A log alone tells no run: with `odoo/crons` left out to save cost its lines are not kept for ever."""
+    lines = [started(10), ended(14, 4)]
+    for flow, kept in ((LINED, 2), (replace(FLOW, witnesses=frozenset({"odoo/log", "odoo/jobs"})), 0)):
+        assert len(World(flow=flow).append(lines).subjects[f"cron/{CRON}"].facts) == kept

@@ -15,7 +15,7 @@ from exporter.fold.inbound import WAITS
 from tests.searching import searching
 from tests.worlds import FLOW, World, event, story
 
-LOGGED = replace(FLOW, witnesses=frozenset({"odoo/log"}))
+LOGGED = replace(FLOW, witnesses=frozenset({"odoo/log", "odoo/crons"}))
 FAR = 1000
 
 
@@ -136,3 +136,12 @@ def test_where_marks_lie_does_not_matter(played: tuple[list[Event], Counter[tupl
         ]
         world.append(due).read_until(now)
     assert told(world.read_until(FAR)) == told(World(flow=LOGGED).append(lines).read_until(FAR))
+
+
+def test_where_actions_are_not_read_no_line_waits_for_them() -> None:
+    """Nothing would ever tell the lines: left out to save cost, `odoo/crons` leaves no heap of them behind."""
+    lines = [failed(9.9), answered(10, 500)]
+    for witnesses, kept, runs in (({"odoo/log", "odoo/crons"}, 2, 1), ({"odoo/log", "odoo/jobs"}, 0, 0)):
+        world = World(flow=replace(FLOW, witnesses=frozenset(witnesses))).append(lines)
+        assert len(world.subjects["inbound/all"].facts) == kept
+        assert len(world.read_until(FAR).runs()) == runs
