@@ -1,4 +1,8 @@
-"""What the exporter costs beside a store with a million Events: its memory, and the time until it answers."""
+"""What the exporter costs beside a full store: its memory, and the time until it answers.
+
+Full is a million Events, and a Run, a Subject and an observation for every tenth of them. The time is the best of some
+starts, as other work of the machine only ever adds to it.
+"""
 
 import os
 import shutil
@@ -11,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from exporter.config import STORE_FILE
-from exporter.store import open_store, schema
+from exporter.store import open_reader, open_store, schema
 from exporter.store.protocols import FOLD, Commit, ObservationRow, RunRow, SubjectRow
 from exporter.store.sqlite import SqliteStore
 from tests.bench.bench_store import T0, _progress
@@ -23,6 +27,7 @@ EVENTS, TOGETHER = 1_000_000, 2_000
 JOBS = 10  # one Run and one Subject for so many Events
 TENANT = "acme"
 SETTLED = 8.0  # seconds of polls and scrapes before the memory is read
+STARTS = 3
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "odoo-otel" / "bench"
 
 
@@ -37,7 +42,7 @@ def start() -> dict[str, float]:
 
 
 def filled() -> Path:
-    """A store with a million Events, most of them folded into Runs; made once for each schema."""
+    """A store with a million Events, and Runs, Subjects and observations of them; made once for each schema."""
     path = CACHE / f"million-v{len(schema.MIGRATIONS)}.sqlite"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,16 +117,34 @@ def _running(store: Path | None) -> Iterator[tuple[Exporter, float]]:
 
 @cache
 def _figures() -> tuple[tuple[float, float], tuple[float, float]]:
-    """(MiB, seconds) beside the large store, and beside an empty one."""
-    return _figure(filled()), _figure(None)
+    """(MiB, seconds) beside the full store, and beside an empty one; they take turns at starting."""
+    full, empty = filled(), None
+    _require(full)
+    seconds = [(_starts(full), _starts(empty)) for _ in range(STARTS)]
+    return (_settled(full), min(ours for ours, _ in seconds)), (_settled(empty), min(peer for _, peer in seconds))
 
 
-def _figure(store: Path | None) -> tuple[float, float]:
-    with _running(store) as (exporter, seconds):
+def _require(store: Path) -> None:
+    reader = open_reader(store)
+    found = reader.counts()
+    reader.close()
+    if (found["events"], found["runs"], found["observations"]) != (EVENTS, EVENTS // JOBS, EVENTS // JOBS):
+        message = f"{store} holds {found}: remove it, it is made again"
+        raise ValueError(message)
+
+
+def _starts(store: Path | None) -> float:
+    with _running(store) as (_, seconds):
+        return seconds
+
+
+def _settled(store: Path | None) -> float:
+    """The most memory while it polls and is scraped."""
+    with _running(store) as (exporter, _):
         end = time.monotonic() + SETTLED
         largest = 0.0
         while time.monotonic() < end:
             exporter.get("/metrics")
             largest = max(largest, exporter.rss())
             time.sleep(0.5)
-        return largest, seconds
+        return largest

@@ -217,6 +217,10 @@ class Exporter:
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
+    def bytes_read(self) -> int:
+        """What it has read so far, from files (its own program, too) and sockets."""
+        return int(Path(f"/proc/{self.process.pid}/io").read_text(encoding="ascii").split("\n")[0].split()[1])
+
     def logs(self) -> list[dict[str, Any]]:
         """Every line of stderr as the JSON object it must be."""
         return [json.loads(line) for line in self.lines]
