@@ -22,7 +22,7 @@ def main(name: str, seconds: str, found: str) -> None:
     if find_spec("atheris") is None:
         sys.exit("atheris is not installed, nothing was fuzzed: run `.venv/bin/pip install atheris` first.")
     atheris = import_module("atheris")
-    with atheris.instrument_imports(include=["exporter"]):
+    with atheris.instrument_imports(include=["exporter", "google.protobuf.json_format"]):
         target = import_module(f"tests.fuzz.targets.{name}").TestOneInput
     folders = [found, *(str(folder) for folder in [KEPT / name] if folder.is_dir())]
     limits = [f"-max_total_time={seconds}", "-max_len=4096", f"-artifact_prefix={found}/", "-print_final_stats=1"]

@@ -3,6 +3,7 @@
 Samples that are damaged get further than invented ones, and cost a tenth of them.
 """
 
+import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -120,7 +121,7 @@ LOG_JSON = {
     "resourceLogs": [
         {
             "resource": {"attributes": [{"key": "odoo.database", "value": {"stringValue": "acme"}}]},
-            "scopeLogs": [{"logRecords": [{"body": {"stringValue": "Job 'x' (7) starting"}, "timeUnixNano": "1"}]}],
+            "scopeLogs": [{"logRecords": [{"body": {"stringValue": LINES[0].decode()}, "timeUnixNano": "1"}]}],
         }
     ]
 }
@@ -139,6 +140,12 @@ SIGNED = [
     b"authorization:Bearer n3w-secret\n\n{}",
     b"token:n0body\n\n{}",
 ]
+FORWARDED = [
+    b"203.0.113.7, 10.0.0.9\n",
+    b"[2001:db8::7]:443, ::ffff:10.0.0.1, fe80::1%eth0\nfor=1.1.1.1",
+    b'unknown\nfor="[2001:db8::7]:443";proto=https;host="a,b", for=10.0.0.9',
+    b'\nFor="x, for=1.1.1.1", for=_hidden;by="\\""',
+]
 
 
 def _any(count: int) -> st.SearchStrategy[bytes]:
@@ -156,7 +163,10 @@ INPUTS: Mapping[str, st.SearchStrategy[bytes]] = {
     "log_lines": broken(LINES) | st.text(max_size=300).map(str.encode),
     "mapped": _after(_any(len(SHIPPED)), documents(PAYLOADS) | broken(raws(PAYLOADS))),
     "odoo_webhook": documents([ODOO]) | broken(raws([ODOO])) | LETTERS,
-    "otlp_logs": _after(st.just(b"j"), documents([LOG_JSON])) | _after(st.just(b"p"), broken([PROTOBUF])),
+    "otlp_logs": _after(st.just(b"j"), documents([LOG_JSON]))
+    | _after(st.just(b"p"), broken([PROTOBUF]))
+    | _after(st.just(b"g"), broken([gzip.compress(PROTOBUF)])),
+    "senders": broken(FORWARDED) | st.text(alphabet='for=;,"\\[]:.%0123456789af \n', max_size=60).map(str.encode),
     "signatures": _after(_any(len(SCHEMES)), broken(SIGNED)),
 }
 """What each target in tests/fuzz/targets is fed, by its name."""
