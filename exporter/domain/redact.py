@@ -9,10 +9,23 @@ __all__ = ["CLIP", "REDACTED", "Secret", "mask", "plain"]
 CLIP = 256
 _BYTE = 0xFF
 
+# What a secret is called: in a header, a query, a form, a dict, a document of JSON's (also one quoted in another).
+_CALLED = (
+    r"(?:token|secret|passw(?:or)?d|passphrase|pwd|(?:api|access|private)[_-]?key|credentials?|authorization|"
+    r"session[_-]?id|signature|jwt|otp)"
+)
+_IS = r"\\?[\"']?\s*(?:=>|[:=])\s*"
 # What is masked in free text, in this order (longer shapes first, so that an IBAN is not half a digit run).
 _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?<=://)[^\s/@:]{0,64}:[^\s/@]{1,256}@"), "[TOKEN]@"),
     (re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), "[EMAIL]"),
-    (re.compile(r"(?i)\b(bearer|token|api[_-]?key|password|passwd|secret)(\s*[:=]\s*|\s+)\S{4,}"), r"\1\2[TOKEN]"),
+    (re.compile(rf"(?i)(cookies?{_IS})[^\n\"']{{4,}}"), r"\1[TOKEN]"),
+    (
+        re.compile(rf"(?i)({_CALLED}{_IS}(?:(?:bearer|basic|digest)\s+)?)(?:\"[^\"]+\"|'[^']+'|\S{{4,}})"),
+        r"\1[TOKEN]",
+    ),
+    (re.compile(r"(?i)\b(bearer|token|api[_-]?key|password|passwd|secret)(\s+)\S{4,}"), r"\1\2[TOKEN]"),
+    (re.compile(r"((?i:\bbasic)\s+)(?=[A-Za-z0-9+/]+[A-Z0-9=])[A-Za-z0-9+/]{8,}={0,2}"), r"\1[TOKEN]"),
     (re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9_-]{32,}\b"), "[TOKEN]"),
     (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), "[IBAN]"),
     (re.compile(r"(?<![\w+])(?:\+|00)\d(?:[ ()./-]{0,2}\d){6,14}(?!\w)"), "[PHONE]"),

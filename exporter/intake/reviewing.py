@@ -25,7 +25,10 @@ from exporter.store.review import HOOKS, Review, SetAside
 log = getLogger(__name__)
 TEXT = 4_096  # characters of one text that are kept
 WORDS = 500  # of the reason
-_SECRET = re.compile(r"(?i)token|secret|passw|api.?key|authorization|signature|cookie|private.?key")
+_SECRET = re.compile(
+    r"(?i)token|secret|passw|passphrase|(?:api|access|private).?key|authorization|signature|cookie|credential|session.?id|"
+    r"(?:resume|webhook).?url|(?:^|[^a-z])(?:auth|pwd|otp|pin|jwt|cvc|cvv)(?:$|[^a-z])"
+)
 _ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")  # a UUID says nothing of anybody
 
 

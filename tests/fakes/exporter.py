@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +51,7 @@ class Exporter:
         environ: variables of its environment.
         program: what Python runs.
         cwd: where it is started.
+        stdout: the file that gets its standard output; None: it is ours.
         lines: what it wrote to stderr, in all its lives.
     """
 
@@ -60,6 +62,7 @@ class Exporter:
     environ: Mapping[str, str] = field(default_factory=dict)
     program: Sequence[str] = ("-m", "exporter")
     cwd: Path = ROOT
+    stdout: Path | None = None
     lines: list[str] = field(default_factory=list)
     _process: "subprocess.Popen[str] | None" = None
     _reading: Thread | None = None
@@ -107,13 +110,15 @@ class Exporter:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "ODOO_"))}
         sent = {} if self.endpoint is None else {"OTEL_EXPORTER_OTLP_ENDPOINT": self.endpoint}
         self._life = len(self.lines)
-        self._process = subprocess.Popen(
-            [sys.executable, *self.program, "run", "--config", str(path)],
-            cwd=self.cwd,
-            env={**kept, **sent, **self.environ},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with self.stdout.open("ab") if self.stdout else nullcontext() as stdout:
+            self._process = subprocess.Popen(
+                [sys.executable, *self.program, "run", "--config", str(path)],
+                cwd=self.cwd,
+                env={**kept, **sent, **self.environ},
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         self._reading = Thread(target=self._read, args=(self._process,), daemon=True)
         self._reading.start()
 
