@@ -13,8 +13,9 @@ from exporter.domain.bodies import WebhookReceived
 from exporter.domain.causes import failure
 from exporter.domain.events import Event
 from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, Step, known
+from exporter.domain.sources import DOCUMENTS
 from exporter.fold.integrations import slowness
-from exporter.fold.joining import NAMES, asked, joined, unresolved
+from exporter.fold.joining import asked, joined, unresolved
 from exporter.fold.subjects import Cut, Flow, Kind
 
 MOST = 200  # deliveries remembered of a run that goes on: some are said to go on for ever, every minute
@@ -50,7 +51,7 @@ def cut(facts: Sequence[Event], memory: DeliveryMemory, until: datetime, flow: F
     if end is None:
         return Cut(closed=(), open=run, facts=(*seen[:1], *seen[1:][-MOST:]), memory=memory)
     waits = _body(seen[0]).run or unresolved(_correlation(seen), flow)
-    if waits and end > until and flow.hears(NAMES):
+    if waits and end > until and flow.hears(DOCUMENTS):
         return Cut(closed=(), open=run, facts=tuple(seen), memory=memory, ready_at=end)
     return Cut(closed=(run,), open=None, facts=(), memory=DeliveryMemory(told=True, result=run.result))
 
@@ -161,7 +162,7 @@ def differs(run: Run, event: Event) -> str:
 
 KIND = Kind(
     name="delivery",
-    source=NAMES,
+    source=DOCUMENTS,
     settle=timedelta(seconds=2),
     memory=DeliveryMemory,
     cut=cut,

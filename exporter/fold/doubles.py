@@ -13,12 +13,13 @@ from exporter.domain import links
 from exporter.domain.bodies import FindingSeen, RecordDoubled, Twin
 from exporter.domain.events import Event
 from exporter.domain.runs import Failure, Run, RunLink
+from exporter.domain.sources import DOCUMENTS
 from exporter.domain.times import EPOCH, in_words
 from exporter.fold.joining import joined
 from exporter.fold.subjects import Cut, Flow, Kind
 from exporter.fold.troubles import SEVERITIES
 
-KEY, SOURCE = "double/all", "odoo/approvals"
+KEY = "double/all"
 DETECTOR = "record.duplicate"
 CLOSED = {DETECTOR: "No two of them share a key any more, or the time is over in which they must not."}
 NAMED = 5  # records of one key that a sentence names
@@ -65,7 +66,7 @@ def cut(facts: Sequence[Event], memory: DoubleMemory, until: datetime, flow: Flo
         open=None,
         facts=(),
         memory=DoubleMemory(doubles=found),
-        waits={SOURCE: over} if over else {},
+        waits={DOCUMENTS: over} if over else {},
     )
 
 
@@ -155,7 +156,7 @@ def _claim(model: str, found: Sequence[Double], flow: Flow) -> FindingSeen:
 
 KIND = Kind(
     name="double",
-    source=SOURCE,
+    source=DOCUMENTS,
     settle=timedelta(0),
     memory=DoubleMemory,
     cut=cut,

@@ -14,11 +14,12 @@ from exporter.domain.bodies import ExecutionSeen
 from exporter.domain.causes import failure
 from exporter.domain.events import Event
 from exporter.domain.runs import BAD, Attributes, Failure, Result, Run, Step, Teller, known
+from exporter.domain.sources import DOCUMENTS
 from exporter.fold.execution_places import KEY, MODEL, Place, linked, place_of, record_of
 from exporter.fold.execution_steps import steps
 from exporter.fold.happening import FINISHED
 from exporter.fold.integrations import tolerated
-from exporter.fold.joining import NAMES, asked, unresolved
+from exporter.fold.joining import asked, unresolved
 from exporter.fold.subjects import Cut, Flow, Kind, order
 
 RESULTS: dict[str, Result] = {
@@ -192,7 +193,7 @@ def differs(run: Run, event: Event) -> str:
 
 KIND = Kind(
     name="execution",
-    source=NAMES,
+    source=DOCUMENTS,
     settle=timedelta(seconds=2),
     memory=ExecutionMemory,
     cut=cut,

@@ -14,9 +14,10 @@ from msgspec.structs import replace
 from exporter.domain.bodies import ExecutionSeen, FieldChanged, FindingSeen, SourceRead, WebhookReceived
 from exporter.domain.events import Event
 from exporter.domain.runs import Run
+from exporter.domain.sources import DOCUMENTS, EXECUTIONS
 from exporter.domain.times import EPOCH
 from exporter.fold.expectation_runs import DETECTOR, Absent, Met, absent_of, key_of, run_of
-from exporter.fold.happening import CHANGES, EXECUTIONS, WITNESSES, Expectation, happened, named
+from exporter.fold.happening import WITNESSES, Expectation, happened, named
 from exporter.fold.joining import asked, leads
 from exporter.fold.subjects import Cut, Flow, Kind, order
 from exporter.fold.troubles import SEVERITIES, Trouble, Troubles, by_name, claimed, lasting, noted, over_at
@@ -98,7 +99,7 @@ def cut(facts: Sequence[Event], memory: ExpectationMemory, until: datetime, flow
     """Where a Source was read further, say what followed and what did not."""
     shown = [event for event in facts if type(event.body) in SHOWN]
     read = [event.at for event in facts if type(event.body) is SourceRead]
-    marks = {CHANGES: until, EXECUTIONS: max([memory.executions, *read])}
+    marks = {DOCUMENTS: until, EXECUTIONS: max([memory.executions, *read])}
     memory = replace(memory, executions=marks[EXECUTIONS])
     tables = [_Table(of, shown, flow) for of in flow.expected if _is_seen(of, flow)]
     told = frozenset(memory.met)
@@ -203,7 +204,7 @@ def _waits(tables: Sequence[_Table], told: frozenset[str], troubles: Troubles) -
     """The marks at which more is known, or at which a trouble is over."""
     found: dict[str, datetime] = {}
     if over := over_at(troubles):
-        found[CHANGES] = over
+        found[DOCUMENTS] = over
     for table in tables:
         source = WITNESSES[table.of.then.what]
         for at, event in table.firsts:
@@ -228,7 +229,7 @@ def differs(run: Run, event: Event) -> str:
 
 KIND = Kind(
     name="expectation",
-    source=CHANGES,
+    source=DOCUMENTS,
     settle=timedelta(0),
     memory=ExpectationMemory,
     cut=cut,

@@ -10,12 +10,12 @@ from exporter.domain import links
 from exporter.domain.bodies import ExecutionSeen, FieldChanged, WebhookReceived
 from exporter.domain.events import Event
 from exporter.domain.runs import BAD
+from exporter.domain.sources import DOCUMENTS, EXECUTIONS
 
 What = Literal["hook", "n8n", "record"]
-CHANGES, EXECUTIONS = "odoo/approvals", "n8n/executions"
 # The Source that has to be read past a time before it is known that something did not happen by then. Webhooks come by
 # themselves: that we are alive and took them in is shown by a poll.
-WITNESSES: Mapping[str, str] = {"hook": CHANGES, "n8n": EXECUTIONS, "record": CHANGES}
+WITNESSES: Mapping[str, str] = {"hook": DOCUMENTS, "n8n": EXECUTIONS, "record": DOCUMENTS}
 FINISHED = "n8n.execution.finished"
 
 

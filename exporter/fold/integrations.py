@@ -12,9 +12,10 @@ from msgspec import Struct
 from exporter.domain.bodies import ExecutionSeen, FindingSeen, WebhookReceived
 from exporter.domain.events import Event
 from exporter.domain.runs import Attributes
+from exporter.domain.sources import DOCUMENTS
 from exporter.domain.times import SECOND, in_words
 from exporter.fold.execution_numbers import working
-from exporter.fold.happening import CHANGES, FINISHED
+from exporter.fold.happening import FINISHED
 from exporter.fold.subjects import Cut, Flow, Integration, Kind
 from exporter.fold.troubles import SEVERITIES, Trouble, Troubles, by_name, claimed, lasting, noted, over_at
 
@@ -107,7 +108,7 @@ def cut(facts: Sequence[Event], memory: IntegrationMemory, until: datetime, flow
         open=None,
         facts=(),
         memory=IntegrationMemory(troubles=troubles),
-        waits={CHANGES: over} if over else {},
+        waits={DOCUMENTS: over} if over else {},
     )
 
 
@@ -125,7 +126,7 @@ def _claim(name: str, one: Trouble, flow: Flow) -> FindingSeen:
 
 KIND = Kind(
     name="integration",
-    source=CHANGES,
+    source=DOCUMENTS,
     settle=timedelta(0),
     memory=IntegrationMemory,
     cut=cut,

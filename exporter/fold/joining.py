@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from exporter.domain import links
 from exporter.domain.runs import RunLink
+from exporter.domain.sources import DOCUMENTS
 from exporter.fold.subjects import Flow
-
-NAMES = "odoo/approvals"  # the Source that knows what documents are called
 
 
 def asked(correlation: Iterable[str]) -> tuple[str, ...]:
@@ -32,7 +31,7 @@ def joined(correlation: Iterable[str], flow: Flow) -> RunLink | None:
 def unresolved(correlation: Iterable[str], flow: Flow) -> bool:
     """Whether a link key was given, and none leads anywhere yet: the Source that makes links has to be read on."""
     wanted = tuple(correlation)
-    return bool(wanted) and flow.hears(NAMES) and joined(wanted, flow) is None
+    return bool(wanted) and flow.hears(DOCUMENTS) and joined(wanted, flow) is None
 
 
 def leads(correlation: Iterable[str], flow: Flow) -> frozenset[str]:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from exporter.domain.bodies import FieldChanged, RecordChanged, RecordVanished, ReviewChanged
 from exporter.domain.events import Event
 from exporter.domain.runs import Attributes, Result, Run, RunLink, Step
+from exporter.domain.sources import DOCUMENTS
 from exporter.domain.times import EPOCH
 from exporter.fold.record_steps import Reviewed, reviews, states
 from exporter.fold.subjects import Cut, Flow, Kind
@@ -279,7 +280,7 @@ def differs(run: Run, event: Event) -> str:
 
 KIND = Kind(
     name="record",
-    source="odoo/approvals",
+    source=DOCUMENTS,
     settle=SETTLE,
     memory=RecordMemory,
     cut=cut,

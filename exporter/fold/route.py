@@ -6,6 +6,7 @@ from typing import Any
 from exporter.domain import bodies as b
 from exporter.domain import links
 from exporter.domain.events import Event
+from exporter.domain.sources import CRONS, DOCUMENTS, EXECUTIONS
 from exporter.fold import calls, deliveries, doubles, executions, inbound
 from exporter.fold.findings import subject_of
 
@@ -16,7 +17,7 @@ CRON_NAME = "cron:"  # a link key: the name of a scheduled action, as old versio
 
 
 EXECUTION = "n8n.execution.id"  # the attribute by which a hook of n8n's names what it ran
-_READERS: Mapping[str, str] = {"record": "odoo/approvals", "job": "odoo/jobs", "cron": "odoo/crons"}
+_READERS: Mapping[str, str] = {"record": DOCUMENTS, "job": "odoo/jobs", "cron": CRONS}
 
 
 def _nothing(_: object) -> str:
@@ -114,6 +115,6 @@ def owes(event: Event) -> tuple[tuple[str, str], ...]:
     body = event.body
     if type(body) is not b.WebhookReceived:
         return ()
-    executions = [("n8n/executions", str(value)) for name, value in body.attributes if name == EXECUTION]
+    executions = [(EXECUTIONS, str(value)) for name, value in body.attributes if name == EXECUTION]
     named = [(links.direct(link).partition("/")[0], link) for link in body.correlation]
     return (*executions, *((_READERS[kind], link) for kind, link in named if kind in _READERS))

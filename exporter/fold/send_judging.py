@@ -6,9 +6,10 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from exporter.domain.sources import DOCUMENTS, EXECUTIONS, RULES
 from exporter.domain.times import MICRO, SECOND
 from exporter.fold.send_matching import TRANSACTION, Matching
-from exporter.fold.send_memory import CHANGES, EXECUTIONS, RULES, Arrival, Change, Draft, Execution, Rule
+from exporter.fold.send_memory import Arrival, Change, Draft, Execution, Rule
 
 Outcome = Literal["complete", "dropped", "rolled_back", "not_executed", "unchanged"]
 EVERY = "*"
@@ -36,7 +37,7 @@ def conclude(draft: Draft) -> Iterator[Send]:
     """Every send of which all is known that will be known, oldest change first; what is concluded is forgotten."""
     matching = Matching(draft.received, draft.executions)
     for key, change in sorted(draft.changes.items(), key=lambda one: (one[1].at, one[0])):
-        if change.at > draft.until(CHANGES, RULES):
+        if change.at > draft.until(DOCUMENTS, RULES):
             continue
         rules = [(number, rule) for number, rule in in_force(draft, change.at) if fires(rule, change)]
         sends = [_send(draft, rule, (key, change), matching) for rule in rules]
@@ -70,7 +71,7 @@ def deadlines(draft: Draft) -> dict[str, int]:
     grace, moments = draft.flow.grace // MICRO, pending(draft)
     left = [one.ended + grace for one in draft.executions.values() if one.ended]
     wanted = {
-        CHANGES: [*(at + grace for at in moments), *left],
+        DOCUMENTS: [*(at + grace for at in moments), *left],
         RULES: moments,
         EXECUTIONS: [one.at + grace for one in draft.changes.values()] if _is_executed(draft) else [],
     }
@@ -109,7 +110,7 @@ def _send(draft: Draft, rule: tuple[str, Rule], change: tuple[str, Change], matc
 
     late = what.at + draft.flow.grace // MICRO
     if of.ours and arrival is None:
-        return ended("dropped") if late <= draft.until(CHANGES) else None
+        return ended("dropped") if late <= draft.until(DOCUMENTS) else None
     if not of.executed or EXECUTIONS not in draft.flow.witnesses:
         return ended("complete")
     found = matching.execution(what.record, what.at, late - what.at)
@@ -127,14 +128,14 @@ def _left(draft: Draft, record: str, execution: Execution, *, over: bool) -> Out
     second = execution.began // SECOND * SECOND
     if any(one >= second for one in draft.versions.get(record, ())):
         return "complete"
-    return "unchanged" if execution.ended + draft.flow.grace // MICRO <= draft.until(CHANGES) else None
+    return "unchanged" if execution.ended + draft.flow.grace // MICRO <= draft.until(DOCUMENTS) else None
 
 
 def _rolled_back(draft: Draft, matching: Matching) -> Iterator[Send]:
     """Webhooks that came for something that is not in Odoo; those of which nobody can say it are forgotten."""
     grace = draft.flow.grace // MICRO
     for key, one in sorted(draft.received.items(), key=lambda each: (each[1].at, each[0])):
-        if key in matching.taken or one.at + grace > draft.until(CHANGES) or one.at > draft.until(RULES):
+        if key in matching.taken or one.at + grace > draft.until(DOCUMENTS) or one.at > draft.until(RULES):
             continue
         del draft.received[key]
         rules = [(number, rule) for number, rule in in_force(draft, one.at) if one.action in rule.ours]

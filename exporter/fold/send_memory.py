@@ -21,11 +21,11 @@ from exporter.domain.bodies import (
     WebhookReceived,
 )
 from exporter.domain.events import Event
+from exporter.domain.sources import DOCUMENTS, EXECUTIONS, RULES
 from exporter.domain.times import SECOND, micros
 from exporter.fold.subjects import Flow
 
-RULES, CHANGES, EXECUTIONS = "odoo/automations", "odoo/approvals", "n8n/executions"
-READ = frozenset({RULES, CHANGES, EXECUTIONS})
+READ = frozenset({RULES, DOCUMENTS, EXECUTIONS})
 ACTION, RECORD, WRITTEN = "odoo.action.id", "odoo.delivery.record", "odoo.record.write_date"
 RULE = "base.automation"
 
@@ -131,7 +131,7 @@ class Draft:
         self.executions, self.versions = dict(memory.executions), dict(memory.versions)
         self.models = set(memory.models)
         self.losses, self.gone = dict(memory.losses), dict(memory.gone)
-        self.judged = self.until(CHANGES, RULES)
+        self.judged = self.until(DOCUMENTS, RULES)
         self.unplaced: list[Event] = []
         self.came: dict[str, Event] = {}
         self.read = False

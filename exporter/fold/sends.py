@@ -19,11 +19,12 @@ from exporter.domain.bodies import (
 )
 from exporter.domain.events import Event
 from exporter.domain.runs import Run
+from exporter.domain.sources import DOCUMENTS
 from exporter.domain.times import MICRO, SECOND, from_micros
 from exporter.fold.joining import asked
 from exporter.fold.send_judging import Send, conclude, deadlines, pending
 from exporter.fold.send_matching import Matching
-from exporter.fold.send_memory import CHANGES, READ, Draft, Gone, Loss, SendMemory, forget, lose, regain
+from exporter.fold.send_memory import READ, Draft, Gone, Loss, SendMemory, forget, lose, regain
 from exporter.fold.send_runs import DETECTORS, key_of, run_of
 from exporter.fold.subjects import Cut, Flow, Kind
 
@@ -96,7 +97,7 @@ def _forget(draft: Draft) -> None:
     held, now = HOLD // MICRO, max(draft.marks.values())
     draft.losses = {name: one for name, one in draft.losses.items() if now < one.last + held}
     draft.gone = {key: one for key, one in draft.gone.items() if f"send.lost/{one.rule}" in draft.losses}
-    read = min(draft.marks.get(source, 0) for source in READ if source in draft.marks or source == CHANGES)
+    read = min(draft.marks.get(source, 0) for source in READ if source in draft.marks or source == DOCUMENTS)
     forget(draft, min([read, *pending(draft)]) - KEPT)
 
 
@@ -105,7 +106,7 @@ def _waits(draft: Draft) -> dict[str, datetime]:
     found = deadlines(draft)
     over = [one.last + HOLD // MICRO for one in draft.losses.values()]
     if over:
-        found[CHANGES] = min([found[CHANGES], *over] if CHANGES in found else over)
+        found[DOCUMENTS] = min([found[DOCUMENTS], *over] if DOCUMENTS in found else over)
     return {source: from_micros(at) for source, at in found.items()}
 
 
@@ -117,7 +118,7 @@ def differs(run: Run, event: Event) -> str:
 
 KIND = Kind(
     name="send",
-    source=CHANGES,
+    source=DOCUMENTS,
     settle=timedelta(0),
     memory=SendMemory,
     cut=cut,

@@ -11,6 +11,7 @@ from msgspec import Struct
 from exporter.domain.bodies import CronCounted
 from exporter.domain.events import Event, decode_body, encode_body
 from exporter.domain.runs import Run
+from exporter.domain.sources import DOCUMENTS, EXECUTIONS, RULES
 from exporter.domain.tenants import Tenant
 from exporter.domain.times import EPOCH, from_micros, micros
 from exporter.fold.choosing import EVERYTHING, Choice
@@ -20,8 +21,7 @@ from exporter.fold.workflows import Workflow
 
 Memory = TypeVar("Memory")
 GRACE = timedelta(seconds=120)
-N8N = "n8n/executions"
-RECONCILERS = frozenset({"odoo/approvals", "odoo/automations"})  # without them nobody knows what should have come
+RECONCILERS = frozenset({DOCUMENTS, RULES})  # without them nobody knows what should have come
 UNPLACED = "?"  # the key of a late fact's Run that has to be looked for by when it began
 
 
@@ -69,7 +69,7 @@ class Flow:
     def reconciles(self) -> bool:
         """Whether somebody would hear of a webhook that Odoo sends."""
         read = self.witnesses >= RECONCILERS
-        return read and (N8N in self.witnesses or any(hook.native for hook in self.hooks.values()))
+        return read and (EXECUTIONS in self.witnesses or any(hook.native for hook in self.hooks.values()))
 
     def hears(self, source: str) -> bool:
         """Whether a Source is read at all, so that it can be waited for; each is where nobody said which there are."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from exporter.domain.runs import Attributes, Run
+from exporter.domain.sources import CRONS, DOCUMENTS, EXECUTIONS, RULES
 from exporter.domain.told import SpanKind
 
 
@@ -29,7 +30,7 @@ class Voice:
 _IN_RECORD = "in the trace of the record"
 VOICES: Mapping[str, Voice] = {
     "cron": Voice(
-        scope="odoo/crons",
+        scope=CRONS,
         root=lambda run: f"cron {run.title}",
         kind="server",
         about=("scheduled action", "one per run"),
@@ -46,7 +47,7 @@ VOICES: Mapping[str, Voice] = {
         attributes=(("messaging.system", "odoo_queue_job"), ("messaging.operation.type", "process")),
     ),
     "record": Voice(
-        scope="odoo/approvals",
+        scope=DOCUMENTS,
         root=lambda run: f"workflow {run.workflow}",
         kind="server",
         about=("document under approval", "one per record"),
@@ -66,7 +67,7 @@ VOICES: Mapping[str, Voice] = {
         about=("webhook that Odoo called, from its log", "one per call"),
     ),
     "execution": Voice(
-        scope="n8n/executions",
+        scope=EXECUTIONS,
         root=lambda run: f"n8n {run.workflow}",
         kind="server",
         about=("execution of n8n", "in the trace of its caller, or of the record it names"),
@@ -87,14 +88,14 @@ VOICES: Mapping[str, Voice] = {
         about=("outgoing mail that failed", f"{_IN_RECORD} it was about"),
     ),
     "send": Voice(
-        scope="odoo/automations",
+        scope=RULES,
         root=lambda _: "expected webhook",
         kind="producer",
         about=("webhook that an automation rule should have sent", f"{_IN_RECORD} that changed"),
         parts="where it ended: complete, dropped, rolled back, not executed by n8n, record unchanged",
     ),
     "double": Voice(
-        scope="odoo/approvals",
+        scope=DOCUMENTS,
         root=lambda run: f"duplicate {run.workflow}",
         kind="internal",
         about=("record that shares a key with an earlier one", "in its own trace"),

@@ -14,22 +14,22 @@ from hypothesis import strategies as st
 from exporter.domain import bodies as b
 from exporter.domain import ids
 from exporter.domain.events import Event
+from exporter.domain.sources import DOCUMENTS, EXECUTIONS, RULES
 from exporter.fold.send_judging import Outcome
-from exporter.fold.send_memory import CHANGES, EXECUTIONS, RULES
 from exporter.fold.subjects import Integration
 from tests.searching import searching
 from tests.worlds import FLOW, TENANT, World, at, document, event, moved, read, story
 
 SALE = "sale.order"
 RULE, ACTION = 11, 561
-WITNESSES = (CHANGES, RULES, EXECUTIONS)
+WITNESSES = (DOCUMENTS, RULES, EXECUTIONS)
 RECONCILED = replace(
     FLOW,
     hooks={"odoo": Integration(native=True)},
     witnesses=frozenset(WITNESSES),
     grace=timedelta(seconds=60),
 )
-UNWATCHED = replace(RECONCILED, witnesses=frozenset({CHANGES, RULES}))
+UNWATCHED = replace(RECONCILED, witnesses=frozenset({DOCUMENTS, RULES}))
 
 
 def rule(when: float = -1000.0, *, number: int = RULE, **about: Any) -> Event:
@@ -151,10 +151,10 @@ def test_a_timer_waits_for_every_source_that_is_missing() -> None:
     """Idle polls say how far they read only to those that wait (docs/decisions/0001): so sends wait by name."""
     world = World(flow=RECONCILED).append([rule(), confirmed(10, 1), sent(10.1, 1)])
     waits = {timer.source: timer.due for timer in world.timers.values() if timer.subject == "send/all"}
-    assert waits == {CHANGES: at(69.8), RULES: at(9.8), EXECUTIONS: at(70)}
+    assert waits == {DOCUMENTS: at(69.8), RULES: at(9.8), EXECUTIONS: at(70)}
     world.append(marks(500))
     (last,) = [timer for timer in world.timers.values() if timer.subject == "send/all"]
-    assert (last.source, last.due) == (CHANGES, at(10) + timedelta(hours=1))  # when the loss is over
+    assert (last.source, last.due) == (DOCUMENTS, at(10) + timedelta(hours=1))  # when the loss is over
 
 
 def test_a_lost_webhook_is_told_in_the_records_trace() -> None:
