@@ -4,6 +4,7 @@ import gzip
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
 from tests.fakes.exporter import Exporter, until
 from tests.fakes.odoo_live import LiveOdoo, LiveServer
+from tests.stack.servers.process import free_port
 
 CRON = "odoo.addons.base.models.ir_cron"
 WHY = 'Traceback (most recent call last):\n  File "x.py", line 1, in x\nodoo.exceptions.UserError: No address.'
@@ -28,7 +30,12 @@ def line(odoo: LiveOdoo, tmp_path: Path) -> Iterator[tuple[Exporter, FakeCollect
     with (
         LiveServer(odoo) as server,
         FakeCollector() as collector,
-        Exporter(tmp_path, [server.entry("acme", odoo_log=True)], endpoint=collector.url) as exporter,
+        Exporter(
+            tmp_path,
+            [server.entry("acme", odoo_log=True)],
+            endpoint=collector.url,
+            settings={"intake_port": free_port()},
+        ) as exporter,
     ):
         until(lambda: exporter.value("odoo_up") == 1, what="the first poll")
         yield exporter, collector
@@ -51,10 +58,48 @@ def run_of(name: str, number: int, start: datetime, seconds: float) -> str:
 
 
 def ingest(exporter: Exporter, text: str, database: str = "acme") -> "subprocess.CompletedProcess[str]":
-    """`odoo-otel ingest-log` on a stream."""
-    command = [sys.executable, "-m", "exporter", "ingest-log", "--state", str(exporter.state)]
-    command += ["--intake", intake(exporter), database, "-"]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=60)
+    """`odoo-otel ingest-log` on a stream that ends."""
+    return subprocess.run(
+        command(exporter, database), input=text, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def command(exporter: Exporter, database: str = "acme", file: str = "-") -> list[str]:
+    """`odoo-otel ingest-log`."""
+    place = ["--state", str(exporter.state), "--intake", intake(exporter)]
+    return [sys.executable, "-m", "exporter", "ingest-log", *place, database, file]
+
+
+@contextmanager
+def streaming(exporter: Exporter) -> Iterator["subprocess.Popen[str]"]:
+    """`odoo-otel ingest-log` on a stream that goes on."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command(exporter), text=True, bufsize=1, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def write(process: "subprocess.Popen[str]", text: str) -> None:
+    """Something more on its stream."""
+    assert process.stdin is not None
+    process.stdin.write(text)
+    process.stdin.flush()
+
+
+def fail_in(odoo: LiveOdoo, name: str) -> str:
+    """A run of a new scheduled action fails; what Odoo's log says of it."""
+    number = live.cron(odoo, name)
+    start = odoo.now - timedelta(seconds=1.95)
+    live.ran(odoo, number, seconds=2, failed=True)
+    return run_of(name, number, start, 1.9)
+
+
+def raised(collector: FakeCollector, name: str) -> list[str]:
+    """The exception of each span of a name: what the log alone knows."""
+    found = spans(collector, name)
+    return [one.value.string_value for span in found for one in span.attributes if one.key == "error.type"]
 
 
 def spans(collector: FakeCollector, name: str) -> list[object]:
@@ -67,10 +112,7 @@ def test_a_run_that_both_saw_is_told_once_with_the_logs_words(
 ) -> None:
     """Milliseconds and the exception; the file read again adds nothing (features 2, 10, 60, 110)."""
     exporter, collector = line
-    number = live.cron(odoo, "LAB lined")
-    start = odoo.now - timedelta(seconds=1.95)
-    live.ran(odoo, number, seconds=2, failed=True)
-    text = run_of("LAB lined", number, start, 1.9)
+    text = fail_in(odoo, "LAB lined")
     for _ in range(2):
         done = ingest(exporter, text)
         assert (done.returncode, done.stdout) == (0, "6 lines, 3 of them say something of acme, 0 were not taken.\n")
@@ -81,6 +123,40 @@ def test_a_run_that_both_saw_is_told_once_with_the_logs_words(
     words = {one.key: one.value.string_value for one in span.attributes}
     assert words["error.type"] == "odoo.exceptions.UserError"
     assert (span.end_time_unix_nano - span.start_time_unix_nano) % 1_000_000_000 != 0
+
+
+def test_a_run_is_told_while_its_stream_goes_on(odoo: LiveOdoo, line: tuple[Exporter, FakeCollector]) -> None:
+    """A tail over ssh never ends: its lines reach the service a second after they came (features 2, 110)."""
+    exporter, collector = line
+    with streaming(exporter) as process:
+        for name in ("LAB first", "LAB second"):
+            write(process, fail_in(odoo, name))
+            until(lambda name=name: spans(collector, f"cron {name}"), seconds=60, what=f"{name} told")
+            assert raised(collector, f"cron {name}") == ["odoo.exceptions.UserError"]
+        assert process.poll() is None
+
+
+def test_a_stream_outlives_a_restart(odoo: LiveOdoo, line: tuple[Exporter, FakeCollector]) -> None:
+    """What came while the service was away is told when it is back, once (R1)."""
+    exporter, collector = line
+    with streaming(exporter) as process:
+        write(process, fail_in(odoo, "LAB before"))
+        until(lambda: exporter.value("odoo_otel_log_lines_total", outcome="events") == 3, what="the first lines")
+        exporter.stop()
+        write(process, fail_in(odoo, "LAB meanwhile"))
+        assert process.stderr is not None
+        assert "Trying again until it is taken." in process.stderr.readline()
+        write(process, fail_in(odoo, "LAB later"))
+        exporter.start()
+        out, more = process.communicate(timeout=60)
+    assert (process.returncode, more) == (0, "")
+    assert out == "18 lines, 9 of them say something of acme, 0 were not taken.\n"
+    for name in ("LAB before", "LAB meanwhile", "LAB later"):
+        until(lambda name=name: spans(collector, f"cron {name}"), seconds=60, what=f"{name} told")
+        assert raised(collector, f"cron {name}") == ["odoo.exceptions.UserError"]
+    until(lambda: exporter.settled("acme"))
+    assert exporter.value("odoo_cron_runs_total", odoo_database="acme", result="failure") == 3
+    assert [len(spans(collector, f"cron LAB {name}")) for name in ("before", "meanwhile", "later")] == [1, 1, 1]
 
 
 def test_the_collector_is_told_the_truth(line: tuple[Exporter, FakeCollector]) -> None:
@@ -108,13 +184,16 @@ def test_the_collector_is_told_the_truth(line: tuple[Exporter, FakeCollector]) -
     assert otlp.rejected_logs(post(otlp.encode_lines([run_of("x", 7, datetime.now(UTC), 1.0)], "other")).content) == 1
 
 
-def test_a_database_that_is_not_watched_is_said(line: tuple[Exporter, FakeCollector]) -> None:
-    """One sentence and an exit code; so is a service that does not run."""
+def test_a_database_that_is_not_watched_is_said(line: tuple[Exporter, FakeCollector], tmp_path: Path) -> None:
+    """One sentence and an exit code; so is a service that does not run, where a file can be given again."""
     exporter, _ = line
     done = ingest(exporter, run_of("x", 7, datetime.now(UTC), 1.0), "other")
     assert done.returncode == 1
     assert "other is not a database that the service watches" in done.stderr
     exporter.stop()
-    done = ingest(exporter, run_of("x", 7, datetime.now(UTC), 1.0))
-    assert done.returncode == 1
+    (tmp_path / "odoo.log").write_text(run_of("x", 7, datetime.now(UTC), 1.0))
+    words = command(exporter, file=str(tmp_path / "odoo.log"))
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
     assert "does not answer" in done.stderr
+    assert "odoo.log again: what was taken of it is known, and is a no-op." in done.stderr
