@@ -1,7 +1,7 @@
 """The lines about webhooks that Odoo receives, sorted, and which of them belong together: found without reading all.
 
 A rule's calls may come by the thousand (its sender tries again and again), so nothing here looks at every line for
-every line.
+every line: what belongs to a line lies within a minute of it, and is looked for there alone.
 """
 
 from bisect import bisect_left, bisect_right
@@ -37,11 +37,11 @@ class Lines:
         self._left = {id(one): one for one in facts}
         self._failed = [one for one in facts if says_of(one) == FAILED]
         self._triggered: dict[int | None, list[Event]] = {}
-        self._waiting: dict[int, Event] = {}  # rules that were triggered, by identity: what `fine` looks through
-        for one in facts:
-            if says_of(one) == TRIGGERED:
-                self._triggered.setdefault(body_of(one).rule, []).append(one)
-                self._waiting[id(one)] = one
+        self._began = [one for one in facts if says_of(one) == TRIGGERED]  # whatever the rule
+        self._places = {id(one): place for place, one in enumerate(self._began)}
+        self._fine = list(range(len(self._began)))  # places of those that no call has taken and no failure would take
+        for one in self._began:
+            self._triggered.setdefault(body_of(one).rule, []).append(one)
         self._claims: dict[int, list[Event]] = {}  # by what triggered a rule: the failures that would take it
         self._claim(self._failed)
 
@@ -57,7 +57,7 @@ class Lines:
         """It belongs to a call now, and to no other."""
         if event is not None:
             del self._left[id(event)]
-            self._waiting.pop(id(event), None)
+            self._not_fine(event)
             self._claim(self._claims.pop(id(event), ()))
         return event
 
@@ -73,14 +73,25 @@ class Lines:
 
     def fine(self, answer: Event) -> Event | None:
         """The first rule that was triggered before an answer and did not fail."""
-        found = (one for one in self._waiting.values() if _is_before(one, answer) and id(one) not in self._claims)
-        return next(found, None)
+        first = bisect_left(self._began, answer.at - LONGEST, key=_when)
+        last = bisect_right(self._began, answer.at + PRECISION, key=_when)
+        near = range(bisect_left(self._fine, first), bisect_left(self._fine, last))
+        found = (self._began[self._fine[place]] for place in near)
+        return next((one for one in found if _is_before(one, answer)), None)
+
+    def _not_fine(self, event: Event) -> None:
+        """It is taken, or a failure would take it."""
+        place = self._places.get(id(event))
+        at = len(self._fine) if place is None else bisect_left(self._fine, place)
+        if at < len(self._fine) and self._fine[at] == place:
+            del self._fine[at]
 
     def _claim(self, failures: Iterable[Event]) -> None:
         for failed in failures:
             began = self.began(failed) if id(failed) in self._left else None
             if began is not None:
                 self._claims.setdefault(id(began), []).append(failed)
+                self._not_fine(began)
 
     def _last(self, of: Sequence[Event], other: Event, *, pid: int) -> Event | None:
         first = bisect_left(of, other.at - LONGEST, key=_when)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.domain import bodies as b
 from exporter.domain.events import Event
+from exporter.fold import inbound_lines
 from exporter.fold.inbound import WAITS
 from tests.searching import searching
 from tests.worlds import FLOW, World, event, story
@@ -145,3 +146,24 @@ def test_where_actions_are_not_read_no_line_waits_for_them() -> None:
         world = World(flow=replace(FLOW, witnesses=frozenset(witnesses))).append(lines)
         assert len(world.subjects["inbound/all"].facts) == kept
         assert len(world.read_until(FAR).runs()) == runs
+
+
+def test_a_thousand_lines_are_not_looked_through_for_each_of_a_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender that tries again and again costs a look a call: what is older than a minute is not looked at at all."""
+    looks = Counter[str]()
+    is_before = inbound_lines._is_before
+
+    def counted(one: Event, other: Event) -> bool:
+        looks["all"] += 1
+        return is_before(one, other)
+
+    monkeypatch.setattr(inbound_lines, "_is_before", counted)
+    moments = [10 + number / 20 for number in range(1000)]
+    facts = [row(when, "triggered", rule=11, pid=number) for number, when in enumerate(moments)]
+    facts += [answered(when + 0.01, 200) for when in moments]
+    facts += [answered(when + 120.01, 200) for when in moments]  # of rules that log no calls
+    facts += [row(when + 240, "triggered", rule=12, pid=number) for number, when in enumerate(moments)]
+    facts += [answered(when + 360.01, 200) for when in moments]  # a minute too late for them
+    world = World(flow=LOGGED).append(facts, batch=len(facts)).read_until(FAR)
+    assert told(world) == {("11", "success"): 1000, ("12", "success"): 1000, ("?", "success"): 2000}
+    assert looks["all"] < 3 * len(facts)
