@@ -22,7 +22,7 @@ from exporter.fold.workflows import Workflow, followed, in_episodes, parse
 from exporter.loops.folding import Folding, TooManyRefused, nobody_reads
 from exporter.loops.refusals import Refusals
 from exporter.loops.repeating import Repeating
-from exporter.loops.tenants import Connected, TenantPolling, is_copy, recall
+from exporter.loops.tenants import Connected, TenantPolling, has_ids_of, is_copy, recall
 from exporter.store.protocols import Ledger
 from exporter.store.sqlite import SqliteStore
 from exporter.web.snapshot import Shown
@@ -201,18 +201,24 @@ class Fleet:
             StoreError: who the others are cannot be read.
         """
         found = one.connect()
-        with self._claiming:  # of two that answer for the first time at once, one is the first
-            known = recall(self.store, one.name) or found.tenant
+        with self._claiming:  # of two that answer at once, one is the first
+            known = recall(self.store, one.name) or dataclasses.replace(found.tenant, first_start=None)
             mine = dataclasses.replace(known, environment=found.tenant.environment)
-            for name in self._watched:
-                other = (recall(self.store, name) or self._claims.get(name)) if name != one.name else None
-                if other is not None and is_copy(mine, other):
+            for name in self._watched.keys() - {one.name}:
+                if self._is_copy(mine, name):
                     raise SourceDown(
                         f"{one.name} has the uuid of {name}: one is a copy of the other, their ids would be the same. "
                         f"Set another `environment` for {one.name}; until then it is not read."
                     )
             self._claims[one.name] = mine
         return found
+
+    def _is_copy(self, mine: Tenant, name: str) -> bool:
+        """Whether another one was known before with the same ids, or is read under them: a clock's second may tie."""
+        known, claim, own = recall(self.store, name), self._claims.get(name), self._claims.get(mine.name)
+        if known is not None and is_copy(mine, known):
+            return True
+        return claim is not None and has_ids_of(mine, claim) and not (own is not None and has_ids_of(mine, own))
 
     def _known(self, tenant: Tenant) -> None:
         """A database answered for the first time: from now on its Events are folded under its name and ids."""

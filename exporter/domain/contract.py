@@ -145,7 +145,7 @@ EVENTS: Mapping[str, EventType] = {
             name="odoo.database.changed",
             source="odoo/identity",
             body=b.DatabaseChanged,
-            meaning="A database answered as another version, uuid or address than before, or was neutralized.",
+            meaning="A database answered as another version, uuid or address than before, neutralized or restored.",
         ),
         EventType(
             name="odoo.log.written",

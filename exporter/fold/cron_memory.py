@@ -19,7 +19,8 @@ class CronMemory(Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         counted: the newest ir.cron row that belongs to the past.
-        row: highest progress row id of a closed run; `key`: that run's key; `result`, `stuck`: how it ended.
+        row: highest progress row of a closed run, epoch and id; `key`: that run's key; `result`, `stuck`: how it
+            ended.
         ended_at: when the last closed run ended.
         counted_at: when the last run started that ir.cron counted: `nextcall` was later than that afterwards.
         failed: key of the last failed run, for the link.
@@ -69,7 +70,7 @@ def remember(one: Settled, memory: CronMemory, setting: Setting) -> CronMemory:
     streak, limits = streak_of(memory, flow), flow.limits_of(setting.named)
     return CronMemory(
         counted=memory.counted,
-        row=max(memory.row, one.execution.rows[-1].progress_id) if one.execution else memory.row,
+        row=max(memory.row, one.execution.number) if one.execution else memory.row,
         key=key_of(one),
         started_at=one.polled_at or one.start,
         ended_at=one.end,

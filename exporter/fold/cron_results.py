@@ -70,6 +70,12 @@ class _Move(Struct, frozen=True, kw_only=True, gc=False):
     now: CronCounted
 
     @property
+    def is_back(self) -> bool:
+        """Whether `lastcall` is earlier than it was: the database was restored, or its clock was set back."""
+        before = self.before.lastcall if self.before else None
+        return before is not None and self.last < before
+
+    @property
     def failures(self) -> int:
         if self.before and self.before.active and not self.now.active and self.before.failure_count >= AUTO_OFF:
             return self.before.failure_count + 1
@@ -129,7 +135,7 @@ def _ended_then(one: Execution, last: datetime) -> bool:
 
 def _fits(one: Execution, move: _Move) -> bool:
     """A poll reads ir.cron last, so that a run may have ended a little after the time that the read bears."""
-    near = one.end <= move.at + ADJACENT or one.start <= move.last + ADJACENT
+    near = (one.end <= move.at + ADJACENT and not move.is_back) or one.start <= move.last + ADJACENT
     return one.start >= move.last and one.ended and near
 
 
@@ -179,7 +185,7 @@ def _rowless(move: _Move, found: Sequence[Execution], past: Past) -> list[Settle
 
     Where Odoo keeps no rows every run is without one, and how it went is not known.
     """
-    if move.last <= past.called_at:
+    if move.last <= past.called_at or move.is_back:
         return []
     if not move.now.counts:
         return [] if found else [_unseen(move)]

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from exporter.domain.bodies import CronProgress, RecordVanished
 from exporter.domain.events import Event
+from exporter.fold.epochs import named, placed
 
 ADJACENT = timedelta(seconds=1)  # the next row of a loop is created milliseconds later; RPC shows whole seconds
 STUCK = 3  # from this timed_out_counter on, and with nothing done, Odoo does not start the action but counts a failure
@@ -17,7 +18,7 @@ class Execution(Struct, frozen=True, kw_only=True, gc=False):
     """Consecutive rows of one run.
 
     Attributes:
-        key: the run key: the id of the first row (decision 9).
+        key: the run key: the id of the first row (decision 9); `number`: epoch and id of the last one.
         start: when the first row was created; `end`: when the last one was written, never before that.
         ended: whether the last row says that it is over.
         crashed: it never ended: a newer row exists, its row was purged, or Odoo counted its time-outs as a failure.
@@ -30,6 +31,7 @@ class Execution(Struct, frozen=True, kw_only=True, gc=False):
     start: datetime
     end: datetime
     ended: bool
+    number: int
     crashed: bool = False
     newer_at: datetime | None = None
     stuck: int = 0
@@ -50,6 +52,7 @@ class Execution(Struct, frozen=True, kw_only=True, gc=False):
 class _Row(Struct, kw_only=True, gc=False):
     """What the versions of one row say: the most advanced one, the highest counter, when it vanished."""
 
+    number: int
     newest: CronProgress
     counter: int = 0
     gone_at: datetime | None = None
@@ -64,7 +67,7 @@ class _Row(Struct, kw_only=True, gc=False):
 
 
 def executions(events: Iterable[Event]) -> list[Execution]:
-    """Executions in the order of their row ids, from any versions of any rows."""
+    """Executions in the order of their row ids, epoch by epoch, from any versions of any rows."""
     groups: list[list[_Row]] = []
     for row in _rows(events):
         if groups and _continues(groups[-1][-1].newest, row.newest):
@@ -82,16 +85,17 @@ def _rows(events: Iterable[Event]) -> list[_Row]:
     for event in events:
         body = event.body
         if isinstance(body, CronProgress):
-            row = found.get(body.progress_id)
+            number = placed(event, body.progress_id)
+            row = found.get(number)
             if row is None:
-                found[body.progress_id] = _Row(newest=body, counter=body.timed_out_counter)
+                found[number] = _Row(number=number, newest=body, counter=body.timed_out_counter)
                 continue
             row.counter = max(row.counter, body.timed_out_counter)
             ends = row.newest.timed_out_counter > 0 and body.timed_out_counter == 0  # nearly always: no need to compare
             if ends or _progress(body) > _progress(row.newest):
                 row.newest = body
         elif isinstance(body, RecordVanished):
-            gone.append((body.record_id if body.subject_model else None, event.at))
+            gone.append((placed(event, body.record_id) if body.subject_model else None, event.at))
     for row_id, at in gone:
         for row in found.values() if row_id is None else [found[row_id]] if row_id in found else []:
             row.gone_at = min(row.gone_at or at, at)
@@ -117,7 +121,8 @@ def _execution(rows: Sequence[_Row], next_at: datetime | None) -> Execution:
     first, newest = found[0], found[-1]
     return Execution(
         rows=found,
-        key=str(first.progress_id),
+        key=named(rows[0].number),
+        number=last.number,
         start=first.create_date,
         end=max(newest.write_date, newest.create_date, first.create_date),
         ended=over,

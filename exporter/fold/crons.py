@@ -21,6 +21,7 @@ from exporter.fold.cron_memory import CronMemory, Setting, newest_row, remember
 from exporter.fold.cron_results import GRACE, Past, settle
 from exporter.fold.cron_rows import ADJACENT, executions
 from exporter.fold.cron_runs import draw, open_run
+from exporter.fold.epochs import placed
 from exporter.fold.subjects import UNPLACED, Cut, Flow, Kind
 
 
@@ -116,11 +117,11 @@ def _waits(event: Event, memory: CronMemory, until: datetime) -> bool:
     if isinstance(row, LogWritten):
         return event.at + FORGOTTEN > until
     if isinstance(row, CronProgress):
-        return row.progress_id > memory.row
+        return placed(event, row.progress_id) > memory.row
     if isinstance(row, CronTrigger):
         return row.call_at > memory.started_at
     return event.at > until or (
-        isinstance(row, RecordVanished) and bool(row.subject_model) and row.record_id > memory.row
+        isinstance(row, RecordVanished) and bool(row.subject_model) and placed(event, row.record_id) > memory.row
     )
 
 
@@ -129,7 +130,7 @@ def late(event: Event, memory: CronMemory) -> str | None:
     row = event.body
     if isinstance(row, LogWritten):
         return UNPLACED if memory.key and event.at <= memory.ended_at + (JITTER if memory.is_lined else NEAR) else None
-    return memory.key if isinstance(row, CronProgress) and row.progress_id <= memory.row else None
+    return memory.key if isinstance(row, CronProgress) and placed(event, row.progress_id) <= memory.row else None
 
 
 def differs(run: Run, event: Event) -> str:

@@ -15,6 +15,10 @@ SAID: Mapping[str, tuple[Severity, str]] = {
         "warn",
         "Another database stands behind the same address: its uuid is {now} and was {was}. Ids go on with the old one.",
     ),
+    "restored": (
+        "warn",
+        "The database was restored: what it did up to {was} is gone from it. Ids that come again are told as others.",
+    ),
     "neutralized": ("warn", "The database was neutralized: nothing about it is told to people."),
     "live": ("info", "The database is live again."),
 }

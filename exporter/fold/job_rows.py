@@ -28,6 +28,7 @@ class Glimpse:
     retry: int = 0
     started: datetime | None = None
     ended: datetime | None = None
+    uuid: str = ""
 
     @property
     def over(self) -> bool:
@@ -113,7 +114,7 @@ def glimpse(event: Event) -> Glimpse:
     if not isinstance(row, JobChanged):
         return Glimpse(state=VANISHED)
     ended = row.date_done or row.date_cancelled
-    return Glimpse(state=row.state, retry=row.retry, started=row.date_started, ended=ended)
+    return Glimpse(state=row.state, retry=row.retry, started=row.date_started, ended=ended, uuid=row.uuid)
 
 
 def moment(event: Event) -> datetime:
@@ -169,6 +170,8 @@ def _begins(before: Glimpse, now: Glimpse) -> bool:
     """Whether a version belongs to another episode than the one seen before it."""
     if now.state == VANISHED:
         return False
+    if before.uuid and now.uuid != before.uuid:
+        return True  # another job under the same id: the database was restored
     if not before.over:
         return now.retry < before.retry  # requeued between two polls: the counter began again
     if not now.over or before.state == VANISHED or now.started != before.started:

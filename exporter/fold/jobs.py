@@ -135,7 +135,8 @@ def _wanted(episode: Episode, memory: JobMemory, tried: Sequence[Attempt]) -> da
 def _asked(episode: Episode, memory: JobMemory) -> datetime:
     """When it was created; of a requeued one, the first trace of the requeue, whose time no field holds."""
     dated = [row.date_created for row in episode.rows if row.date_created is not None]
-    if dated and not memory.episodes:
+    before = memory.last.uuid if memory.last else ""
+    if dated and (not memory.episodes or (before and before != episode.rows[-1].uuid)):
         return min(dated)
     traces = [at for row in episode.rows for at in (row.date_enqueued, row.date_started) if at is not None]
     return max(min([*traces, *(event.at for event in episode.versions)]), memory.ended_at)

@@ -7,6 +7,7 @@ from datetime import datetime
 from exporter.domain.bodies import FieldChanged, RecordVanished, ReviewChanged
 from exporter.domain.events import Event
 from exporter.domain.runs import CLAMPED, Attributes, Result, Step, known
+from exporter.fold.epochs import named, placed
 from exporter.fold.workflows import Workflow
 
 # tier.review.status -> what was decided (facts/odoo.md section 4).
@@ -26,10 +27,10 @@ class Reviewed:
     row: ReviewChanged
     clamped: bool = False
 
-    def step(self) -> Step:
-        """The human wait for this decision."""
+    def step(self, nth: int = 1) -> Step:
+        """The human wait for this decision; `nth`: how many reviews of the Run had this id, with it."""
         return Step(
-            role=f"review/{self.review_id}",
+            role=f"review/{self.review_id}" if nth == 1 else f"review/{self.review_id}/{nth}",
             name=f"review {self.row.tier}",
             started_at=self.pending_at,
             ended_at=self.ended_at,
@@ -49,18 +50,32 @@ def _attributes(one: Reviewed) -> Attributes:
     return known(found)
 
 
+Rows = dict[tuple[int, datetime | None], Event]
+
+
+def identity(row: ReviewChanged) -> tuple[int, datetime | None]:
+    """Which review it is: in a restored database its id may be that of another one, asked for before."""
+    return row.review_id, row.create_date
+
+
+def review_steps(seen: Sequence[Reviewed]) -> list[Step]:
+    """A Step a review, in the order of `seen`."""
+    ids = [one.review_id for one in seen]
+    return [one.step(ids[: place + 1].count(one.review_id)) for place, one in enumerate(seen)]
+
+
 def reviews(facts: Sequence[Event]) -> list[Reviewed]:
     """Every review the facts speak of, by (asked, id); a vanished one (restarted) counts as cancelled."""
-    rows: dict[int, Event] = {}
-    gone: dict[int, datetime] = {}
+    rows: Rows = {}
+    gone: dict[int, list[datetime]] = {}
     for event in facts:
         body = event.body
         if isinstance(body, RecordVanished) and body.model == "tier.review":
-            gone[body.record_id] = event.at
+            gone.setdefault(body.record_id, []).append(event.at)
         elif isinstance(body, ReviewChanged):
-            known = rows.get(body.review_id)
+            known = rows.get(identity(body))
             if known is None or _decided(event) >= _decided(known):
-                rows[body.review_id] = event
+                rows[identity(body)] = event
     found = [_reviewed(event, gone, rows) for event in rows.values()]
     return sorted(found, key=lambda one: (one.asked_at, one.review_id))
 
@@ -69,12 +84,18 @@ def _decided(event: Event) -> tuple[bool, datetime, str]:
     return (event.name == "odoo.review.decided", event.at, event.key)
 
 
-def _reviewed(event: Event, gone: dict[int, datetime], rows: dict[int, Event]) -> Reviewed:
+def _gone_at(row: ReviewChanged, asked: datetime, gone: dict[int, list[datetime]], rows: Rows) -> datetime | None:
+    """When it was not there any more: it vanished, or another one was asked for under its id."""
+    others = [made for one, made in rows if one == row.review_id and made is not None and made > asked]
+    return min([*others, *(at for at in gone.get(row.review_id, ()) if at >= asked)], default=None)
+
+
+def _reviewed(event: Event, gone: dict[int, list[datetime]], rows: Rows) -> Reviewed:
     row = event.body
     assert isinstance(row, ReviewChanged)  # noqa: S101 - rows holds reviews alone
     asked = row.create_date or event.at
     decided = event.name == "odoo.review.decided"
-    end = (row.reviewed_date or event.at) if decided else gone.get(row.review_id)
+    end = (row.reviewed_date or event.at) if decided else _gone_at(row, asked, gone, rows)
     lower = _lower_tiers(row, rows, end)
     never = end is not None and row.status == "waiting" and not lower
     pending = end if never and end else max([asked, *lower])
@@ -89,7 +110,7 @@ def _reviewed(event: Event, gone: dict[int, datetime], rows: dict[int, Event]) -
     )
 
 
-def _lower_tiers(row: ReviewChanged, rows: dict[int, Event], end: datetime | None) -> list[datetime]:
+def _lower_tiers(row: ReviewChanged, rows: Rows, end: datetime | None) -> list[datetime]:
     """When the tiers before this one were decided: Odoo does not store when waiting became pending.
 
     What was decided after this review was over belongs to another round.
@@ -116,7 +137,8 @@ def states(
             continue
         if since is not None:
             steps.append(_state(workflow, role, (change.old or state, since), event.at))
-        since, state, role = event.at, change.new or "", f"state/{change.message_id}"
+        message = named(placed(event, change.message_id))
+        since, state, role = event.at, change.new or "", f"state/{message}"
     if end is None and since is not None:
         steps.append(_state(workflow, role, (state, since), None))
     return steps

@@ -3,6 +3,9 @@
 The record is the Subject. An episode begins with the first change after the last one ended, and is named by the key of
 that change; it ends when the document reaches a final state of its Workflow, or, for a model without one, when no
 review is open any more. A review is a Step by review id, a tracked state a Step by message id (decision 12).
+
+A document that was made later than the one known by its id is another one, in a database that was restored: it has a
+life of its own, and what its predecessor waited for nobody will see.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,8 +20,9 @@ from exporter.domain.events import Event
 from exporter.domain.runs import Attributes, Result, Run, RunLink, Step
 from exporter.domain.sources import DOCUMENTS
 from exporter.domain.times import EPOCH
-from exporter.fold.record_steps import Reviewed, reviews, states
-from exporter.fold.subjects import Cut, Flow, Kind
+from exporter.fold.epochs import SPAN, named
+from exporter.fold.record_steps import Reviewed, identity, review_steps, reviews, states
+from exporter.fold.subjects import Cut, Flow, Kind, order
 from exporter.fold.workflows import Workflow
 
 REVIEW = "review"  # the state of a document that waits for a tier review
@@ -34,6 +38,8 @@ class RecordMemory(Struct, frozen=True, kw_only=True, gc=False):
         change: id of the tracking value that ended it (0: reviews did); a second holds several changes.
         state: the state it was left in.
         about: the newest row of the document itself; `about_at`: when it was written.
+        lives: how many documents had its id before it; `born`: when it was made, if any had; `before`: the key of the
+            last Run of those.
     """
 
     ended_at: datetime = EPOCH
@@ -42,10 +48,51 @@ class RecordMemory(Struct, frozen=True, kw_only=True, gc=False):
     state: str = ""
     about: RecordChanged | None = None
     about_at: datetime = EPOCH
+    lives: int = 0
+    born: datetime = EPOCH
+    before: str = ""
 
 
 def cut(facts: Sequence[Event], memory: RecordMemory, until: datetime, flow: Flow) -> Cut[RecordMemory]:
-    """Close every episode that ended up to `until`; the open one keeps its facts."""
+    """Close every episode that ended up to `until`, life by life."""
+    born = _born_again(facts, memory)
+    if born is None:
+        return _cut_life(facts, memory, until, flow)
+    mine, rest = [e for e in facts if e.at < born], tuple(e for e in facts if e.at >= born)
+    ours, theirs = _parted(memory, born)
+    old = _cut_life(mine, ours, until, flow)
+    if born > until:
+        rows = () if theirs.about is None else (e for e in mine if isinstance(e.body, RecordChanged))
+        about = old.memory if theirs.about is None else memory
+        kept = tuple(sorted((*rows, *old.facts), key=order)) + rest
+        both = replace(old.memory, about=about.about, about_at=about.about_at)
+        return replace(old, facts=kept, memory=both, ready_at=min(old.ready_at or born, born))
+    lost = () if old.open is None else (replace(old.open, ended_at=born, result="unknown", state="", since=None),)
+    last = lost[-1].key if lost else old.memory.key
+    new = cut(rest, replace(theirs, before=last or memory.before or "1"), until, flow)
+    return replace(new, closed=(*old.closed, *lost, *new.closed), late=(*old.late, *new.late))
+
+
+def _parted(memory: RecordMemory, born: datetime) -> tuple[RecordMemory, RecordMemory]:
+    """What is remembered of a document, and of the next one of its id: a row of that may have come first."""
+    next_one = RecordMemory(lives=memory.lives + 1, born=born)
+    about = memory.about
+    if about is None or about.create_date is None or about.create_date < born:
+        return memory, next_one
+    theirs = replace(next_one, about=about, about_at=memory.about_at)
+    return replace(memory, about=None, about_at=EPOCH), theirs
+
+
+def _born_again(facts: Sequence[Event], memory: RecordMemory) -> datetime | None:
+    """When the next document of this id was made; None while it is the same."""
+    rows = [memory.about, *(e.body for e in facts)]
+    made = sorted({row.create_date for row in rows if isinstance(row, RecordChanged) and row.create_date is not None})
+    known = memory.born if memory.lives else min(made, default=EPOCH)
+    return next((at for at in made if at > known + SETTLE), None)
+
+
+def _cut_life(facts: Sequence[Event], memory: RecordMemory, until: datetime, flow: Flow) -> Cut[RecordMemory]:
+    """Close every episode of one document; the open one keeps its facts."""
     memory = _learn(facts, memory)
     left = [e for e in facts if not isinstance(e.body, RecordChanged)]
     closed: list[Run] = []
@@ -141,25 +188,22 @@ def _with_same_instant(facts: list[Event], place: int) -> tuple[list[Event], lis
 
 def _reviewed_episode(facts: list[Event], seen: Sequence[Reviewed]) -> tuple[list[Event], list[Event], datetime | None]:
     """Without final states an episode lasts as long as reviews overlap: it ends when none is open."""
-    mine: set[int] = set()
+    mine: set[tuple[int, datetime | None]] = set()
     end: datetime | None = EPOCH
     for one in seen:
         if mine and end is not None and one.asked_at > end:
             break
-        mine.add(one.review_id)
+        mine.add(identity(one.row))
         end = None if one.ended_at is None or end is None else max(end, one.ended_at)
     if not mine:
         return facts, [], None
-    inside = [e for e in facts if _review_id(e) in mine or (end is None or e.at <= end)]
+    inside = [e for e in facts if _is_of(e, mine) or (end is None or e.at <= end)]
     kept = {id(e) for e in inside}
     return inside, [e for e in facts if id(e) not in kept], end
 
 
-def _review_id(event: Event) -> int:
-    body = event.body
-    if isinstance(body, ReviewChanged):
-        return body.review_id
-    return body.record_id if isinstance(body, RecordVanished) else 0
+def _is_of(event: Event, mine: set[tuple[int, datetime | None]]) -> bool:
+    return isinstance(event.body, ReviewChanged) and identity(event.body) in mine
 
 
 def _state(facts: Sequence[Event], memory: RecordMemory, flow: Flow) -> str:
@@ -176,12 +220,13 @@ def _run(facts: Sequence[Event], memory: RecordMemory, flow: Flow, end: datetime
     initial = (began if created else None, memory.state or workflow.initial)
     state_steps = states(facts, workflow, initial, end)
     seen = reviews(facts)
-    steps = sorted([*state_steps, *(one.step() for one in seen)], key=lambda s: (s.started_at, s.role))
+    steps = sorted([*state_steps, *review_steps(seen)], key=lambda s: (s.started_at, s.role))
     decision = _decision(facts, seen, workflow)
     waiting = _waiting(steps, (_state(facts, memory, flow), began))
     first = flow.tenant.first_start
     about = memory.about
-    key = opening.key if memory.key else "1"
+    key = opening.key if memory.key else named(memory.lives * SPAN + 1)
+    trace_key = str(memory.lives or "")
     return Run(
         kind="record",
         workflow=workflow.name,
@@ -189,7 +234,7 @@ def _run(facts: Sequence[Event], memory: RecordMemory, flow: Flow, end: datetime
         model=model,
         record_id=str(record_id),
         key=key,
-        trace_key=key if workflow.traces == "episodes" else "",
+        trace_key=key if workflow.traces == "episodes" else trace_key,
         title=(about.name if about and about.name else f"{model} {record_id}"),
         started_at=min([began, *(s.started_at for s in steps)]),
         ended_at=end,
@@ -259,7 +304,11 @@ def _attributes(about: RecordChanged | None, state: str, decision: str) -> Attri
 def late(event: Event, memory: RecordMemory) -> str | None:
     """A fact older than the end of the last episode belongs to that episode (decision 4); reviews by when asked."""
     body = event.body
-    if not memory.key or isinstance(body, RecordChanged):
+    if isinstance(body, RecordChanged):
+        return None
+    if event.at < memory.born:
+        return memory.before
+    if not memory.key:
         return None
     if isinstance(body, FieldChanged):
         return memory.key if (event.at, body.tracking_id) <= (memory.ended_at, memory.change) else None

@@ -14,6 +14,7 @@ from exporter.domain.events import Event
 from exporter.domain.runs import Run
 from exporter.domain.sources import CRONS
 from exporter.domain.times import EPOCH, from_micros, micros
+from exporter.fold.epochs import placed
 from exporter.fold.limits import Claim
 from exporter.fold.subjects import Cut, Flow, Kind
 
@@ -39,7 +40,7 @@ def cut(facts: Sequence[Event], memory: SchedulerMemory, until: datetime, flow: 
         row = event.body
         if type(row) is CronProgress:
             alive = max(alive, row.write_date)
-            (running.add if row.timed_out_counter else running.discard)(row.progress_id)
+            (running.add if row.timed_out_counter else running.discard)(placed(event, row.progress_id))
         elif isinstance(row, CronCounted):
             alive = max(alive, row.lastcall or EPOCH)
             _note(due, row)

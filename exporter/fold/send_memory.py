@@ -23,6 +23,7 @@ from exporter.domain.bodies import (
 from exporter.domain.events import Event
 from exporter.domain.sources import DOCUMENTS, EXECUTIONS, RULES
 from exporter.domain.times import SECOND, micros
+from exporter.fold.epochs import named, placed
 from exporter.fold.subjects import Flow
 
 READ = frozenset({RULES, DOCUMENTS, EXECUTIONS})
@@ -185,7 +186,7 @@ class Draft:
         """A record got into a state."""
         record = links.by_id(body.model, body.record_id)
         change = Change(at=micros(event.at), record=record, old=body.old or "", new=body.new or "")
-        self.changes[f"{record}/{body.tracking_id}"] = change
+        self.changes[f"{record}/{named(placed(event, body.tracking_id))}"] = change
 
     def written(self, event: Event, body: RecordChanged) -> None:
         """A version of a record; what makes it be, if nothing was concluded of that time."""

@@ -12,6 +12,7 @@ from exporter.domain.events import Event
 from exporter.domain.times import EPOCH, MICRO
 from exporter.errors import SourceError, SourceRefused
 from exporter.loops.nudging import Nudges
+from exporter.loops.restoring import RESTORED, restored
 from exporter.sources.polling import Poll, Source
 from exporter.store.protocols import Inbox, Ledger, OwedRead, PollReport
 
@@ -27,6 +28,7 @@ class Polling:
     Attributes:
         appended: called after something new was appended, so that the fold need not wait.
         refused: why it does not know us, where the last poll was refused.
+        doubtful: whether the last poll saw that its database was restored: it may be another one in other ways, too.
     """
 
     tenant: str
@@ -37,6 +39,7 @@ class Polling:
     appended: Callable[[], None]
     nudges: Nudges = field(init=False)
     refused: str = ""
+    doubtful: bool = False
     _failing: str = field(default="")
     _seen: datetime | None = None
 
@@ -60,7 +63,7 @@ class Polling:
         """
         began, started = self.clock.now(), self.clock.monotonic()
         marks, owed = self.inbox.marks(self.tenant, self.source.name), self.nudges.owed()
-        self.refused = ""
+        self.refused, self.doubtful = "", False
         try:
             poll = self.source.poll(marks)
         except SourceError as error:
@@ -97,7 +100,9 @@ class Polling:
         )
         mark = _read(name, poll, began) if events else ()
         marks |= {(KEEPER, f"seen/{name}"): seen.isoformat()} if events else {}
-        found = self.inbox.append(self.tenant, [*events, *mark], marks, report, paid=owed)
+        back = self._restored(poll)
+        marks |= {(KEEPER, RESTORED): back.at.isoformat()} if back else {}
+        found = self.inbox.append(self.tenant, [*events, *([back] if back else []), *mark], marks, report, paid=owed)
         self._seen = seen
         if not mark and self._is_due():
             found = self.inbox.append(self.tenant, _read(name, poll, began))
@@ -105,6 +110,16 @@ class Polling:
             log.warning("A row was left out: %s", row.reason, extra={"source": name, "row": row.row})
         if found.appended:
             self.appended()
+
+    def _restored(self, poll: Poll) -> Event | None:
+        """That the database was restored, if this poll is the first to see it."""
+        if poll.restored_after is None:
+            return None
+        self.doubtful = True
+        found = restored(poll, self.inbox.marks(self.tenant, KEEPER))
+        if found is not None:
+            log.warning("%s was restored: what it did up to %s is gone from it", self.tenant, poll.restored_after)
+        return found
 
     def _in_order(self, poll: Poll) -> tuple[list[Event], datetime]:
         """The Events, each seen later than those of every poll before, and when the last of them was seen.

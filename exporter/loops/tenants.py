@@ -98,6 +98,7 @@ class TenantPolling:
         if more:
             self._due[name] = began
         self._heed(polling)
+        self._doubted = self._doubted or polling.doubtful
         self._doubt(name, failing=polling.failing)
         return more
 
@@ -205,10 +206,17 @@ def identity(tenant: Tenant) -> tuple[str, str, str, bool]:
     return tenant.uuid, tenant.version, tenant.url, tenant.neutralized
 
 
+def has_ids_of(mine: Tenant, other: Tenant) -> bool:
+    """Whether what happened in one would be told under the ids of the other."""
+    return (mine.uuid, mine.environment) == (other.uuid, other.environment)
+
+
 def is_copy(mine: Tenant, other: Tenant) -> bool:
     """Whether a database is one that was known before it: their ids would be the same."""
-    same = (mine.uuid, mine.environment) == (other.uuid, other.environment)
-    return same and (other.first_start or EPOCH, other.name) < (mine.first_start or LATEST, mine.name)
+    return has_ids_of(mine, other) and (other.first_start or EPOCH, other.name) < (
+        mine.first_start or LATEST,
+        mine.name,
+    )
 
 
 def believed(before: Tenant | None, now: Tenant) -> Tenant:

@@ -30,6 +30,7 @@ class Poll:
         refused: rows left out.
         read_until: everything that happened up to here was handed out; None while a backlog is being read in another
             order than time's. Timers due by then may fire (decision 2).
+        restored_after: the source was put back to an earlier state; what it did up to then is not in it any more.
         missing: what cannot be read here (module not installed, access not given), one sentence each.
     """
 
@@ -41,6 +42,7 @@ class Poll:
     refused: tuple[RefusedRow, ...] = ()
     missing: tuple[str, ...] = ()
     read_until: datetime | None = None
+    restored_after: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse a naive time."""

@@ -1,9 +1,10 @@
-"""Databases that changed under us: upgraded, neutralized, moved, copied; said, and nothing lost or doubled (R7)."""
+"""Databases that changed under us: upgraded, neutralized, moved, copied, restored; nothing is lost or doubled (R7)."""
 
 import json
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
@@ -112,6 +113,54 @@ def test_a_neutralized_database_wakes_nobody(tmp_path: Path, collector: FakeColl
         odoo.now += timedelta(seconds=30)
         live.ran(odoo, one, failed=True)
         until(lambda: exporter.value("odoo_anomaly_active", detector="result.failing") == 1, what="the Finding")
+
+
+@pytest.mark.parametrize("away", [True, False], ids=["after an outage", "between two polls"])
+def test_a_restored_database_is_told_on(tmp_path: Path, collector: FakeCollector, *, away: bool) -> None:
+    """`pg_restore` of a while ago: said once; every run, job and approval is told once, under whatever id it came."""
+    odoo = company()
+    one, waiting = live.cron(odoo, "LAB ok"), live.order(odoo)
+    with (
+        LiveServer(odoo) as server,
+        Exporter(tmp_path, [server.entry("acme")], endpoint=collector.url) as exporter,
+    ):
+        until(lambda: exporter.reads("acme"))
+        with odoo.transaction():
+            backup = odoo.backup()
+        _day(odoo, exporter, (one, waiting), 1)
+        if away:
+            server.away()
+            until(lambda: exporter.value("odoo_up") == 0, what="the outage")
+        with odoo.transaction():
+            odoo.restore(backup)
+            odoo.now += timedelta(seconds=5)
+        if away:
+            server.back()
+        until(lambda: [what for what, _ in said(collector)] == ["restored"], what="the log event")
+        _day(odoo, exporter, (one, waiting), 2)
+        until(lambda: exporter.settled("acme"))
+    assert [what for what, _ in said(collector)] == ["restored"]
+    assert sum("was restored" in line for line in exporter.lines) == 1
+    roots = [span for span in collector.spans() if not span.parent_span_id]
+    assert len({span.span_id for span in roots}) == len({span.trace_id for span in roots}) + 1, "an order told twice"
+    assert collector.differing() == []
+
+
+def _day(odoo: LiveOdoo, exporter: Exporter, known: tuple[int, int], days: int) -> None:
+    """An action runs, a job is done, an order is made and approved, and the one that was there is."""
+    one, waiting = known
+    with odoo.transaction():
+        odoo.now += timedelta(seconds=30)
+        live.ran(odoo, one)
+        live.done(odoo, live.job(odoo, uuid=f"uuid of day {days}"))
+        asked = [(order, live.submitted(odoo, order)) for order in (waiting, live.order(odoo))]
+    until(lambda: exporter.value("odoo_approvals", state="review") == len(asked), what=f"waiting on day {days}")
+    with odoo.transaction():
+        odoo.now += timedelta(seconds=30)
+        for order, review in asked:
+            live.approved(odoo, order, review)
+    told = {"odoo_cron_runs_total": days, JOBS: days, "odoo_workflow_runs_total": 2 * days}
+    until(lambda: {name: exporter.value(name, result="success") for name in told} == told, what=f"telling day {days}")
 
 
 def test_a_moved_database_is_told_on(tmp_path: Path, collector: FakeCollector) -> None:

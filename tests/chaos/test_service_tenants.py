@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.fakes.odoo_live import AtOnce, LiveServer, Trouble, live_lab
 Rows = list[dict[str, Any]]
 LATE = 2.0  # seconds a poll of the other database may come later than the second it is due in
 ROWS = "/search_read"
+UUIDS = ("5d2f6ec4-0000-4000-8000-000000000001", "5d2f6ec4-0000-4000-8000-000000000002")
 
 
 def _instead(answer: Canned) -> Trouble:
@@ -112,7 +114,7 @@ class Stage:
         """A job is done in each database, and its scheduled action runs well."""
         for name, server in (("acme", self.troubled), ("beta", self.quiet)):
             with server.odoo.transaction():  # type: ignore[attr-defined]
-                live.done(server.odoo, live.job(server.odoo), seconds=0.25)
+                live.done(server.odoo, live.job(server.odoo, uuid=str(uuid4())), seconds=0.25)
             self.jobs[name] += 1
 
     def polls(self, times: int) -> None:
@@ -129,8 +131,9 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     """Both were read well, the one that will be in trouble through either door."""
     with ExitStack() as stack:
         servers = [stack.enter_context(LiveServer(live_lab())) for _ in range(2)]
-        for server in servers:
+        for server, uuid in zip(servers, UUIDS, strict=True):
             live.cron(server.odoo, "LAB ok")
+            server.odoo.insert("ir.config_parameter", key="database.uuid", value=uuid)
         collector = stack.enter_context(FakeCollector())
         entries = [servers[0].entry("acme", door=request.param), servers[1].entry("beta")]
         exporter = stack.enter_context(Exporter(tmp_path, entries, endpoint=collector.url))
@@ -205,6 +208,43 @@ def test_a_database_that_never_answers_is_down_and_the_other_one_up(tmp_path: Pa
             troubled.letting_go.set()
             until(lambda: exporter.value("odoo_up", odoo_database="acme") == 1, 30)
             exporter.stop()
+
+
+def test_a_restored_and_a_copied_database_leave_the_other_one_alone(stage: Stage) -> None:
+    """R7: one is put back to a backup twice, and copied: each of its jobs is told once, the copy's never."""
+    troubled, quiet, exporter = stage.troubled, stage.quiet, stage.exporter
+    with LiveServer(live_lab()) as copy:
+        copy.odoo.insert("ir.config_parameter", key="database.uuid", value=UUIDS[0])
+        exporter.stop()
+        exporter.databases = [*exporter.databases, copy.entry("twin")]
+        exporter.start()
+        began = time.monotonic()
+        until(lambda: any("twin has the uuid of acme" in line for line in exporter.lines), what="the copy refused")
+        backup, made = troubled.odoo.backup(), _all(troubled)
+        for _ in range(2):
+            live.done(copy.odoo, live.job(copy.odoo))
+            with troubled.odoo.transaction():  # type: ignore[attr-defined]
+                troubled.odoo.step(5)
+                live.ran(troubled.odoo, min(troubled.odoo.tables["ir.cron"]))
+            stage.polls(2)
+            made |= _all(troubled)
+            until(lambda: _told(stage, troubled) >= made, what="telling all that was done")  # noqa: B023 - awaited here
+            with troubled.odoo.transaction():  # type: ignore[attr-defined]
+                troubled.odoo.restore(backup)
+                troubled.odoo.step(5)
+            stage.polls(2)
+        made |= _all(troubled)
+        until(lambda: _told(stage, troubled) >= made and _told(stage, quiet) >= _all(quiet), what="telling all")
+        assert _told(stage, troubled) == made
+        assert _told(stage, copy) == set()
+    gaps = [after - before for before, after in pairwise(at for at in _polls(quiet) if at > began)]
+    assert max(gaps) < 1 + LATE, sorted(gaps)[-5:]
+    for name, number in stage.jobs.items():
+        assert exporter.value("odoo_job_runs_total", odoo_database=name, result="success") == number
+    assert exporter.value("odoo_cron_runs_total", odoo_database="acme", result="success") == 2
+    assert sum("acme was restored" in line for line in exporter.lines) == 2
+    assert stage.collector.differing() == []
+    exporter.stop()
 
 
 def test_rows_that_are_deleted_end_their_run(stage: Stage) -> None:

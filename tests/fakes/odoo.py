@@ -7,6 +7,7 @@ models answer as Odoo does.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from exporter.sources.odoo.door import JSON, Access, Domain, Row, fault, require
 from tests.fakes.odoo_models import DEFAULTS, LINKS, NO_LOG
 
 Values = dict[str, Any]
+Backup = tuple[dict[str, dict[int, Values]], dict[str, int]]
 T0 = datetime(2026, 11, 22, 13, 0, 0, tzinfo=UTC)
 ACCESS = Access(url="http://127.0.0.1:1", database="lab", user="monitor", key=Secret("fake-key"))
 
@@ -127,6 +129,16 @@ class FakeOdoo:
         """Delete, committed at once."""
         for one in ids:
             self.tables[model].pop(one, None)
+
+    def backup(self) -> "Backup":
+        """As `pg_dump` writes it: every row, and where every sequence stands."""
+        return deepcopy(dict(self.tables)), dict(self.sequences)
+
+    def restore(self, backup: "Backup") -> None:
+        """As `pg_restore` puts it in the place of what is there: ids that were given out since come again."""
+        tables, sequences = backup
+        self.tables = defaultdict(dict, deepcopy(tables))
+        self.sequences = defaultdict(int, sequences)
 
     def execute(self, model: str, method: str, named: Mapping[str, Any]) -> JSON:
         """What Odoo would answer; OdooFault for what it would refuse."""

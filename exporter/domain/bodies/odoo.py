@@ -259,7 +259,8 @@ class DatabaseChanged:
     """The database behind a name is not what it was when it answered before.
 
     `what`: `upgraded` (another version), `moved` (another address), `replaced` (another uuid behind the same address;
-    ids go on with the old one), `neutralized`, `live` (no longer neutralized); `was` and `now` are the two values.
+    ids go on with the old one), `restored` (`was`: up to when what it did is gone, `now`: when that was seen),
+    `neutralized`, `live` (no longer neutralized); `was` and `now` are the two values.
     """
 
     what: str

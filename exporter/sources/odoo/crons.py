@@ -12,10 +12,10 @@ from exporter.domain.bodies import CronCounted, CronTrigger, RecordVanished
 from exporter.domain.events import encode_body
 from exporter.domain.redact import mask
 from exporter.sources.odoo.door import Domain, Row
-from exporter.sources.odoo.known import forget_absent, new_version
+from exporter.sources.odoo.known import forget_absent, new_version, recall
 from exporter.sources.odoo.naming import xmlids, zones
 from exporter.sources.odoo.progress import PROGRESS, read_progress
-from exporter.sources.odoo.reading import Reading
+from exporter.sources.odoo.reading import Reading, from_second, second
 from exporter.sources.odoo.rows import (
     instant,
     integer,
@@ -43,6 +43,7 @@ CRON_FIELDS = (
 )
 FAILURE_FIELDS = ("failure_count", "first_failure_date")
 TRIGGER_FIELDS = ("cron_id", "call_at", "create_date")
+KNOWN = "1"  # the mark of a trigger that an earlier version told
 # Without this Odoo leaves out inactive rows: an action that was switched off would look deleted.
 ALSO_INACTIVE: Domain = (["active", "in", [True, False]],)
 
@@ -65,11 +66,12 @@ def _read_triggers(reading: Reading) -> None:
     triggers = reading.parsed(TRIGGER, reading.pages(TRIGGER, (), TRIGGER_FIELDS), _trigger)
     present = {f"trigger/{trigger.trigger_id}" for trigger in triggers}
     for trigger in triggers:
-        key = f"trigger/{trigger.trigger_id}"
-        if key not in reading.marks:
+        key, call_at = f"trigger/{trigger.trigger_id}", str(second(trigger.call_at))
+        if reading.marks.get(key) not in {call_at, KNOWN}:  # behind a restore its id comes again, with another time
             # The scheduler's own triggers (a run stopped half-way) have no create_date; call_at is that run's start.
-            reading.emit("odoo.trigger.set", key, trigger.create_date or trigger.call_at, trigger)
-            reading.note(key, "1")
+            at = trigger.create_date or trigger.call_at
+            reading.emit("odoo.trigger.set", f"{key}/{call_at}", at, trigger)
+            reading.note(key, call_at)
     for key in [key for key in reading.marks if key.startswith("trigger/") and key not in present]:
         reading.note(key, None)
 
@@ -87,7 +89,8 @@ def _read_counts(reading: Reading, at: datetime) -> None:
         return _cron(row, names[row_id(row)], zone_of.get(row_id(row)), called)
 
     for cron in reading.parsed(CRON, rows, parsed):
-        version = new_version(reading, "cron", cron.cron_id, encode_body(cron))
+        _went_back(reading, cron)
+        version = new_version(reading, "cron", cron.cron_id, encode_body(cron), about=_called(cron))
         if version is not None:
             seen_at = max(at, cron.lastcall or at)
             reading.emit("odoo.cron.counted", f"cron/{cron.cron_id}/{version}", seen_at, cron)
@@ -96,6 +99,20 @@ def _read_counts(reading: Reading, at: datetime) -> None:
         reading.emit("odoo.record.vanished", f"cron/{one}/vanished", at, gone)
         reading.note(f"cron/{one}", None)
         reading.note(f"xmlid/{CRON}/{one}", None)
+
+
+def _called(cron: CronCounted) -> str:
+    return str(second(cron.lastcall)) if cron.lastcall else ""
+
+
+def _went_back(reading: Reading, cron: CronCounted) -> None:
+    """`lastcall` never does, but in a database that was restored, or under a clock that was set back."""
+    known = recall(reading, "cron", cron.cron_id)
+    if known is None or not known.about:
+        return
+    called = from_second(known.about)
+    if (cron.lastcall is None or cron.lastcall < called) and called < reading.began_at:
+        reading.restored(called)
 
 
 def _trigger(row: Row) -> CronTrigger:

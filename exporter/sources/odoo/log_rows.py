@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from exporter.domain.bodies import LogWritten
 from exporter.sources.odoo.door import Domain, Row, rows_of
 from exporter.sources.odoo.log_lines import AUTOMATION, LOGGERS, LONGEST, said
-from exporter.sources.odoo.reading import Reading, from_second, second
+from exporter.sources.odoo.reading import Reading, Table, from_second, second
 from exporter.sources.odoo.rows import required_instant, required_text, row_id, yes
 from exporter.sources.odoo.tail import Tail, read_tail, write_tail
 
@@ -43,17 +43,22 @@ def read_logging(reading: Reading) -> None:
 
 def _read(reading: Reading) -> None:
     tail = _moved(reading, read_tail(reading.marks.get("tail/logging")))
-    rows = reading.page(MODEL, OF_US, FIELDS, after=tail.after)
-    fresh = [row for row in rows if row_id(row) not in tail.seen]
+    tail, rows = reading.behind(tail, lambda of: _page(reading, of), Table(model=MODEL, page=reading.options.page))
+    fresh = [row for row in rows if not tail.has(row_id(row))]
     written = [one for one in reading.parsed(MODEL, fresh, _written) if one is not None]
     for one in _of_one_writer(reading, written):
-        reading.emit("odoo.log.written", f"log/{one.number}", one.at, one.body)
+        reading.emit("odoo.log.written", f"log/{one.number}", one.at, one.body, epoch=tail.epoch(second(one.at)))
     reached = row_id(rows[-1]) if len(rows) >= reading.options.page else 0
     page = reading.parsed(MODEL, rows, lambda row: (row_id(row), required_instant(row, "create_date")))
     tail = tail.told(row_id(row) for row in rows)
     reading.note("tail/logging", write_tail(tail.read(page, reached=reached, now=reading.began_at, overlap=OVERLAP)))
     if reached:
         reading.more = reading.history = True
+
+
+def _page(reading: Reading, tail: Tail) -> list[Row]:
+    """Rows of ours behind the Tail, and the one it ends with, whosever: without it nobody knows what is gone."""
+    return reading.page(MODEL, ["|", ["id", "=", tail.low], *OF_US], FIELDS, after=tail.after)
 
 
 def _moved(reading: Reading, tail: Tail) -> Tail:
@@ -63,12 +68,22 @@ def _moved(reading: Reading, tail: Tail) -> Tail:
         return tail
     rows = reading.door.search_read(MODEL, [], ["create_date"], order="id desc", limit=1)
     newest = row_id(rows[0]) if rows else 0
+    made = second(required_instant(rows[0], "create_date")) if rows else 0
     _lit(reading, rows)
-    reading.note("newest/logging", f"{second(reading.began_at)} {newest}")
-    if newest < tail.low:  # rows were deleted, or the database was restored: their ids may come again
-        return Tail(low=newest)
-    low = max(tail.low, newest - BEFORE if mark is None else int(mark.split(" ")[1]))
-    return replace(tail, low=low, seen=frozenset(one for one in tail.seen if one > low))
+    reading.note("newest/logging", f"{second(reading.began_at)} {newest} {made}")
+    if newest < tail.low:  # rows were deleted, or the database was restored
+        return tail if tail.newest else Tail(low=newest)
+    low, made = _then(mark) if mark else (newest - BEFORE, 0)
+    if low <= tail.low or (mark and not made):  # an earlier version did not say when that row was made
+        return tail
+    seen = frozenset(one for one in tail.seen if one > low)
+    return replace(tail, low=low, seen=seen, newest=max(tail.newest, made))
+
+
+def _then(mark: str) -> tuple[int, int]:
+    """(id, second in which it was made) of the row that was the newest one when it was looked for."""
+    _, newest, *made = map(int, mark.split(" "))
+    return newest, made[0] if made else 0
 
 
 def _lit(reading: Reading, newest: Sequence[Row]) -> None:

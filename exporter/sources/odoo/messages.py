@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from exporter.domain.bodies import MessagePosted
 from exporter.sources.odoo.door import JSON, Row
 from exporter.sources.odoo.naming import xmlids
-from exporter.sources.odoo.reading import Reading
+from exporter.sources.odoo.reading import Reading, second
 from exporter.sources.odoo.rows import link, required_instant, required_link, required_text, row_id
 
 MODEL = "mail.message"
@@ -34,7 +34,8 @@ def job_failures(reading: Reading, jobs: Sequence[int]) -> None:
         return
     for message in messages(reading, "res_id", sorted(set(jobs)), ["model", "=", "queue.job"]):
         if message.subtype == JOB_FAILED:
-            reading.emit("odoo.message.posted", f"message/{message.message_id}", message.date, message)
+            path = f"message/{message.message_id}/{second(message.date)}"  # behind a restore its id comes again
+            reading.emit("odoo.message.posted", path, message.date, message)
 
 
 def _subtypes(rows: Iterable[Row]) -> set[int]:

@@ -11,7 +11,8 @@ from exporter.domain.events import Event
 from exporter.errors import BadRecord
 from exporter.sources.odoo.door import Domain, Door, Missing, NotInstalled, Row
 from exporter.sources.odoo.options import OdooOptions
-from exporter.sources.odoo.rows import row_id
+from exporter.sources.odoo.rows import instant, row_id, stamp
+from exporter.sources.odoo.tail import Shown, Tail, checked
 from exporter.sources.polling import Poll, RefusedRow
 
 Parsed = TypeVar("Parsed")
@@ -34,12 +35,22 @@ class Memory:
     labels: dict[tuple[str, str], tuple[datetime, Mapping[str, frozenset[str]]]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table that is only appended to: which rows of it are read, and how many at once."""
+
+    model: str
+    page: int
+    rows: Domain = ()
+
+
 class Reading:
     """Reads through the door and gathers what one Poll will say.
 
     Attributes:
         began_at: the server's clock when the poll began.
         marks: the marks as they were, with this poll's changes.
+        restored_after: see Poll.
     """
 
     def __init__(
@@ -53,6 +64,7 @@ class Reading:
         self.began_at = door.server_time()
         self.more = False
         self.history = False
+        self.restored_after: datetime | None = None
         self._before = marks
         self._events: list[Event] = []
         self._refused: list[RefusedRow] = []
@@ -70,6 +82,7 @@ class Reading:
             refused=tuple(self._refused),
             missing=tuple(self._missing),
             read_until=None if self.more else self.began_at,
+            restored_after=self.restored_after,
         )
 
     def note(self, key: str, mark: str | None) -> None:
@@ -79,9 +92,13 @@ class Reading:
         else:
             self.marks[key] = mark
 
-    def emit(self, name: str, path: str, at: datetime, body: Body) -> None:
-        """One Event; `path` is its key behind epoch and source."""
-        key = f"{self.marks.get('epoch', '0')}/{self.source}/{path}"
+    def restored(self, after: datetime) -> None:
+        """The database was restored: what it did then, it did not do any more."""
+        self.restored_after = max(after, self.restored_after or after)
+
+    def emit(self, name: str, path: str, at: datetime, body: Body, *, epoch: int = 0) -> None:
+        """One Event; `path` is its key behind epoch and source; `epoch` is how often the ids of its rows came again."""
+        key = f"{epoch}/{self.source}/{path}"
         self._events.append(Event(source=self.source, key=key, name=name, at=at, seen=self.began_at, body=body))
 
     def refuse(self, row: str, reason: str) -> None:
@@ -151,6 +168,27 @@ class Reading:
         above: Domain = [*domain, ["id", ">", after]] if after else domain
         return self.door.search_read(model, above, self.fields(model, wanted), limit=limit or self.options.page)
 
+    def behind(
+        self, tail: Tail, read: Callable[[Tail], list[Row]], table: Table, watched: Mapping[int, int] | None = None
+    ) -> tuple[Tail, list[Row]]:
+        """The page behind a Tail, and the Tail as it is where rows are gone; `watched` as in Shown."""
+        told = watched or {}
+        while True:
+            rows = read(tail)
+            until = row_id(rows[-1]) if len(rows) >= table.page else 0
+            page = Shown(rows=dict(_made(rows)), until=until, watched=told)
+            found = checked(tail, page, lambda at: self._newest_before(table, at))
+            if found.begins != tail.begins:
+                self.restored(from_second(str(found.begins[-1])))
+            if found == tail:
+                return tail, rows
+            tail, told = found, {}  # they were judged
+
+    def _newest_before(self, table: Table, at: int) -> int:
+        older: Domain = [*table.rows, ["create_date", "<=", stamp(from_second(str(at)))]]
+        rows = self.door.search_read(table.model, older, ["id"], order="id desc", limit=1)
+        return row_id(rows[0]) if rows else 0
+
     def pages(self, model: str, domain: Domain, wanted: Sequence[str]) -> Iterator[Row]:
         """Every row; not for models that filter after the limit (mail.message), where a short page is not the end."""
         after, full = 0, True
@@ -173,6 +211,17 @@ class Reading:
                 self.refuse(f"{model},{row.get('id')!r:.20}", str(bad))
             else:
                 yield found
+
+
+def _made(rows: Iterable[Row]) -> Iterator[tuple[int, int]]:
+    """(id, second in which it was made) of the rows that say it."""
+    for row in rows:
+        try:
+            made = instant(row, "create_date")
+            if made is not None:
+                yield row_id(row), second(made)
+        except BadRecord:
+            continue  # refused where it is parsed
 
 
 def digest(content: bytes) -> str:

@@ -9,9 +9,9 @@ from exporter.sources.odoo.door import Domain, Row
 from exporter.sources.odoo.labels import key_of
 from exporter.sources.odoo.messages import messages
 from exporter.sources.odoo.options import Approval
-from exporter.sources.odoo.reading import Reading, from_second, second
+from exporter.sources.odoo.reading import Reading, Table, from_second, second
 from exporter.sources.odoo.rows import required_instant, required_link, row_id, stamp, text
-from exporter.sources.odoo.tail import read_tail, write_tail
+from exporter.sources.odoo.tail import Tail, read_tail, write_tail
 
 MODEL = "mail.tracking.value"
 FIELDS = ("mail_message_id", "old_value_char", "new_value_char", "create_date")
@@ -26,10 +26,11 @@ def read_tracking(reading: Reading, approval: Approval) -> None:
         reading.note(f"start/{part}", str(second(start)))
     tail = read_tail(reading.marks.get(f"tail/{part}"))
     wanted = _wanted(reading, approval, part)
-    raw = reading.page(MODEL, wanted, FIELDS, after=tail.after)
+    table = Table(model=MODEL, page=reading.options.page, rows=wanted)
+    tail, raw = reading.behind(tail, lambda of: reading.page(MODEL, wanted, FIELDS, after=of.after), table)
     read = Page(part=part, model=MODEL, domain=wanted, after=tail.after, rows=len(raw))
     changes = reading.parsed(MODEL, raw, _change)
-    _tell(reading, approval, [change for change in changes if change[0] not in tail.seen])
+    _tell(reading, approval, [change for change in changes if not tail.has(change[0])], tail)
     tail = tail.told(row_id(row) for row in raw)
     reached = row_id(raw[-1]) if len(raw) >= reading.options.page else 0
     page = [(change[0], change[4]) for change in changes]
@@ -50,16 +51,16 @@ def _wanted(reading: Reading, approval: Approval, part: str) -> Domain:
     ]
 
 
-def _tell(reading: Reading, approval: Approval, changes: Sequence[Change]) -> None:
+def _tell(reading: Reading, approval: Approval, changes: Sequence[Change], tail: Tail) -> None:
     found = messages(reading, "id", sorted({message for _, message, *_ in changes}))
     by_id = {message.message_id: message for message in found}
-    for one, message_id, old, new, _ in changes:
+    for one, message_id, old, new, made in changes:
         message = by_id.get(message_id)
         if message is None:
             reading.refuse(f"{MODEL},{one}", f"Its message cannot be read: let the user read {approval.model}.")
             continue
         body = _body(reading, approval, message, (one, old, new))
-        reading.emit("odoo.field.changed", f"tracking/{one}", message.date, body)
+        reading.emit("odoo.field.changed", f"tracking/{one}", message.date, body, epoch=tail.epoch(second(made)))
 
 
 def _body(
