@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from exporter.domain.bodies import (
     CronCounted,
     DetectorsBeat,
@@ -28,6 +30,15 @@ UNMEASURED = frozenset({"send", "double"})
 def run(run: Run, exemplar: Exemplar) -> list[Measurement]:
     """What a closed Run adds to the totals; histograms carry its root span as exemplar."""
     return [*_BY_KIND[run.kind](run, exemplar), *_failure(run, exemplar), *coverage.told(run)]
+
+
+def zeros(past: Run, exemplar: Exemplar) -> list[Measurement]:
+    """The counters that a Run of the past would have added to, opened at zero.
+
+    Prometheus' `increase` does not see the value with which a series begins: the first run of an action would be lost.
+    """
+    counted = (*steps(past, past.steps), *run(past, exemplar))
+    return [replace(one, value=0, exemplar=None) for one in counted if one.name.endswith("_total")]
 
 
 def _failure(run: Run, exemplar: Exemplar) -> Iterator[Measurement]:

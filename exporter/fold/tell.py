@@ -24,16 +24,18 @@ LINKS = "links"
 def tell(run: Run, tenant: Tenant, told: frozenset[str] = frozenset()) -> Told:
     """Everything said when a Run closes, but for the Steps told before (marks of advance.mark); the root comes last.
 
-    A Run of the past (`origin: history`) is drawn and observed, never counted and never logged.
+    A Run of the past (`origin: history`) is drawn and observed, never counted or logged; counters begin at 0.
     """
     if run.kind == "finding":
         return tell_closed(run, tenant)
     by = speech(run, tenant)
     steps = [s for s in run.steps if s.ended_at is not None and not (told and mark(run, s.role) in told)]
     spans = (*[step_of(by, step) for step in steps], *_root(by, tenant))
-    if run.origin == "history":
-        return Told(spans=spans, observations=measure.observations(run))
     exemplar = Exemplar(trace_id=by.trace_id.hex(), span_id=by.root_id.hex())
+    if run.origin == "history":
+        return Told(
+            spans=spans, measurements=tuple(measure.zeros(run, exemplar)), observations=measure.observations(run)
+        )
     return Told(
         spans=spans,
         logs=(*_decisions(by, steps), *_failures(by)),

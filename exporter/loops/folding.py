@@ -187,6 +187,7 @@ class Folding:
         said = [*batch.told, *batch.history]
         counted = [*choosing.counted(facts.measurements, self.flow.choice)]
         counted += [m for told in batch.told for m in told.measurements]
+        counted += [m for told in batch.history for m in told.measurements if not m.value]  # they open counters
         counted += [_quarantined(self.clock.now(), len(batch.quarantine))] if batch.quarantine else []
         moved, gone = batch.timers()
         reads = owed((one.event for one in stored if isinstance(one, Stored)), self.flow.witnesses)

@@ -88,7 +88,7 @@ class Totals:
             [(key, micros(found.at)) for key, found in zip(keys, unknown, strict=True) if key not in self._states]
         )
         for key, found in zip(keys, unknown, strict=True):
-            placed = key if key in self._states else self._place(key, changed)
+            placed = key if key in self._states else self._place(key, changed, counts=found.value > 0)
             state = self._states[placed]
             if _RECORD[type(state)](INSTRUMENTS[found.name], state, found):
                 changed[id(state)] = placed
@@ -115,11 +115,11 @@ class Totals:
             room = max(self._cap - len(self._admitted[place]), 0)
             self._admitted[place].update(value for _, value in sorted((at, value) for value, at in seen.items())[:room])
 
-    def _place(self, key: Key, changed: dict[int, Key]) -> Key:
+    def _place(self, key: Key, changed: dict[int, Key], *, counts: bool) -> Key:
         """Where a measurement of an unknown series is counted: a new series with its zeros, or `#other#`."""
         name, labels = key
         capped = tuple((label, value if self._has(name, label, value) else OTHER) for label, value in labels)
-        if capped != labels:
+        if capped != labels and counts:
             over = self._overflow(name)
             changed[id(self._states[over])] = over
         if (name, capped) not in self._states:

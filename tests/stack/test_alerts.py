@@ -282,6 +282,13 @@ def test_a_run_far_out_of_its_band_is_exactly_one_finding(alarmed: Alarmed) -> N
     assert [number for _, number in opened] == [1]
 
 
+def test_the_first_run_that_is_counted_is_an_increase(alarmed: Alarmed) -> None:
+    """An action with a past has its counter from the start, so that Prometheus sees its first run grow it (37)."""
+    grown = f'increase(odoo_cron_runs_total{{cron="{alarmed.cron("slow")}",result="success"}}[1h])'
+
+    assert [round(number) for _, number in alarmed.prometheus.query(grown)] == [1]
+
+
 def test_a_notification_leads_to_a_trace(alarmed: Alarmed) -> None:
     """The Finding's trace in Jaeger is linked to the run it was seen in."""
     finding = alarmed.prometheus.query('odoo_finding_info{detector="outlier.duration"}')

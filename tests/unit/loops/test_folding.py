@@ -268,6 +268,21 @@ def test_history_is_observed_and_never_counted(*, wanted: bool) -> None:
     assert len(ledger.runs) == 3
 
 
+def test_counters_that_the_past_names_begin_at_zero() -> None:
+    """Prometheus' `increase` misses what a series begins with: the first live failure of a known job is seen (37)."""
+    ledger = MemoryLedger()
+    flow = Flow(tenant=replace(FLOW.tenant, first_start=at(100)), workflows=FLOW.workflows)
+    polled(ledger, [done(2), job(3, "failed", 1, number=4, created=0, started=1), posted(3, 4)], 300)
+    run_down(fold_of(ledger, flow=flow))
+    begun = {
+        name: n for (name, _), n in shown(ledger).items() if name.startswith("odoo_job") and name.endswith("total")
+    }
+    assert begun == {"odoo_job_runs_total": 0, "odoo_job_errors_total": 0}
+    polled(ledger, [done(6, 350)], 400)
+    run_down(fold_of(ledger, flow=flow))
+    assert total(ledger, "odoo_job_runs_total") == 1
+
+
 def test_labels_are_bounded() -> None:
     """R18: channels beyond the cap are counted under #other#, the overflow is counted, nothing is lost from the sum."""
     ledger = MemoryLedger()
