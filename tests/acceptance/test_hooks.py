@@ -14,6 +14,7 @@ import requests
 from click.testing import CliRunner
 
 from exporter import cli
+from exporter.store import open_store
 from exporter.tokens import Tokens
 from tests.acceptance.test_intake import intake
 from tests.fakes import odoo_live as live
@@ -123,6 +124,24 @@ def test_whoever_proves_nothing_learns_nothing(line: tuple[Exporter, FakeCollect
     assert next(iter(seen))[:2] == (401, b"")
     until(lambda: exporter.value("odoo_otel_webhooks_total", hook="stripe", outcome="signature") == 2)
     assert exporter.value("odoo_otel_webhooks_total", hook="unknown", outcome="missing") >= 1
+
+
+def test_a_replay_with_other_headers_is_a_repeat(server: LiveServer, tmp_path: Path) -> None:
+    """R11: GitHub signs the body alone, so the body names the delivery; a redelivery of GitHub's repeats it, too."""
+    hooks = {"github": {"scheme": "github", "secrets": SECRET, "mapping": "github-actions"}}
+    raw = (Path(__file__).parents[1] / "data" / "hooks" / "github_completed.json").read_bytes()
+    signed = {"X-Hub-Signature-256": f"sha256={hmac.digest(SECRET.encode(), raw, 'sha256').hex()}"}
+    with Exporter(tmp_path, [server.entry("acme", hooks=hooks)]) as exporter:
+        url, others = f"{intake(exporter)}/hooks/github", [{"X-GitHub-Delivery": f"d{number}"} for number in range(3)]
+        asked = [requests.Request("POST", data=raw, headers=signed | other) for other in [*others, {}]]
+        answers = [send(url, one) for one in asked]
+        assert {(one.status_code, one.text) for one in answers} == {(202, answers[0].text)}
+        until(lambda: exporter.value("odoo_otel_webhooks_total", hook="github", outcome="repeated") == 3)
+        assert exporter.value("odoo_otel_webhooks_total", hook="github", outcome="accepted") == 1
+        exporter.stop()
+        store = open_store(exporter.store)
+        assert len([one for one in store.read("acme", 0, 1000) if "webhook.received" in repr(one)]) == 1
+        store.close()
 
 
 def test_a_token_in_the_path_serves_those_that_sign_nothing(line: tuple[Exporter, FakeCollector]) -> None:

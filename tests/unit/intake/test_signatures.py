@@ -65,7 +65,7 @@ def test_proofs_carry_what_the_scheme_tells() -> None:
     """Ids, kinds and times that were signed."""
     found = prove("standard", BOTH, shown("standard"), NOW)
     assert found == Proof(delivery="msg_1", signed_at=NOW)
-    assert prove("github", BOTH, shown("github"), NOW) == Proof(delivery="d1", kind="push")
+    assert prove("github", BOTH, shown("github"), NOW) == Proof(kind="push")
     assert prove("stripe", BOTH, shown("stripe"), NOW) == Proof(signed_at=NOW)
 
 
@@ -139,4 +139,3 @@ def test_hostile_headers_are_bounded() -> None:
         long = "m" * length
         request = shown("standard", webhook_id=long, webhook_signature=standard(delivery=long))
         assert isinstance(prove("standard", BOTH, request, NOW), Proof) is welcome
-        assert isinstance(prove("github", BOTH, shown("github", x_github_delivery=long), NOW), Proof) is welcome
