@@ -78,6 +78,7 @@ class Stage:
     clock: StepClock = field(default_factory=lambda: StepClock(T0))
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     seldom: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = POLL
 
     def __post_init__(self) -> None:
         """Two Sources, asked once."""
@@ -91,7 +92,7 @@ class Stage:
             inbox=self.ledger,
             ledger=self.ledger,
             clock=self.clock,
-            seconds=POLL,
+            seconds=self.seconds,
             seldom=self.seldom,
         )
         self.woken = 0
@@ -156,6 +157,20 @@ def test_the_read_is_made_at_once_and_paid(stage: Stage) -> None:
     stage.until(4.5)
     assert (stage.approvals.asked, stage.crons.asked) == ([0, 4], [0])
     assert stage.ledger.owed(TENANT.name) == []
+
+
+@pytest.mark.parametrize("after", [0.0, 0.001, 0.3, 0.999, 1.0, 5.0, 14.9, 1800.0])
+def test_the_record_is_read_again_within_a_second(after: float) -> None:
+    """Issue 5: with a poll an hour, however long ago the last one was, the read that is owed begins within 1 s."""
+    stage = Stage(seconds=3600.0)
+    stage.until(after)
+    owed = stage.clock.elapsed
+    stage.receive(hook(1, "purchase.order,17"))
+    stage.until(owed + 1.001)
+    assert stage.approvals.asked == [0, pytest.approx(max(owed, LEAST))]
+    assert stage.approvals.asked[1] - owed <= 1
+    assert stage.ledger.owed(TENANT.name) == []
+    assert stage.crons.asked == [0]
 
 
 def test_what_nobody_can_read_is_not_owed(stage: Stage) -> None:
