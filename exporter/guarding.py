@@ -17,13 +17,12 @@ from typing import Any
 
 import bcrypt
 
-from exporter.config.web_config import Tls, WebConfig, load_web_config
+from exporter.config.web_config import VERSIONS, Tls, WebConfig, load_web_config
 from exporter.errors import ConfigError
 
 log = logging.getLogger(__name__)
 NOBODY = "$2b$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"  # the exporter-toolkit's own fake hash
 REMEMBERED = 100  # pairs of name and password
-VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 MODES = {
     "NoClientCert": ssl.CERT_NONE,
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,

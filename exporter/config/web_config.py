@@ -4,6 +4,7 @@ What is not served here is refused with a sentence, never left out in silence: w
 """
 
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from exporter.errors import ConfigError
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 CLIENT_AUTH: tuple[str, ...] = get_args(ClientAuth)
-VERSIONS = ("TLS12", "TLS13")
+VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 HEADERS = ("Content-Security-Policy", "Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options")
 _BOUNDS = ("min_version", "max_version")
 _TLS = ("cert_file", "key_file", "client_auth_type", "client_ca_file", *_BOUNDS)
