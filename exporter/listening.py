@@ -46,6 +46,9 @@ class Listener:
         tuning: what differs from TUNING; `max_request_body_size` has to be said.
         refused: told the status of each request that is refused before it reaches the app (too large, not HTTP).
         tls: how TLS is spoken at the address; plain HTTP is spoken behind it, at `inner` where it is not private.
+
+    Attributes:
+        leave: removes its files; for whoever ends the process without `stop`.
     """
 
     says = "listening on"
@@ -64,7 +67,7 @@ class Listener:
         self.host, self.port = address[0], int(listening.getsockname()[1])
         self.scheme, self.inner = "https" if tls else "http", (self.host, self.port)
         self._front: TlsFront | None = None
-        self._leave: Callable[[], object] = lambda: None
+        self.leave: Callable[[], object] = lambda: None
         if tls:
             behind, connect = self._private() if self.private else self._inside()
             self._front, listening = TlsFront(listening, tls, connect), behind
@@ -75,7 +78,7 @@ class Listener:
     def _private(self) -> tuple[socket.socket, Connect]:
         """A socket that only this user reaches, and how."""
         folder = mkdtemp(prefix="odoo-otel-")  # mode 0700
-        self._leave = lambda: rmtree(folder, ignore_errors=True)
+        self.leave = lambda: rmtree(folder, ignore_errors=True)
         path = str(Path(folder) / "tls")
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(path)
@@ -108,7 +111,7 @@ class Listener:
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=grace / 2)
         if self._front:
             self._front.stop(grace / 2)
-            self._leave()
+            self.leave()
         if not self._thread.is_alive():
             self._close()
             return True

@@ -317,6 +317,7 @@ def until_told(service: Service) -> int:
     fault = service.fault
     if isinstance(fault, StoreBroken):
         log.critical("the store is broken, nothing is acknowledged any more: %s", fault)
+        service.web.leave()
         os._exit(EX_BROKEN)  # nothing may be flushed or retried after a failed fsync (reliability finding 9)
     service.stop()
     return EX_SOFTWARE if fault else 0

@@ -1,20 +1,23 @@
 """TLS before a listener: waitress speaks plain HTTP, so this ends TLS and hands bytes on, both ways.
 
-It keeps no request: what stalls is ended by the listener behind it, and a handshake has its own time.
+It keeps no request: what stalls is ended by the listener behind it, and a handshake has its own time. Whoever opens
+connections and says nothing displaces others who say nothing.
 """
 
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from threading import Thread
-from typing import Any
 
 log = logging.getLogger(__name__)
 HANDSHAKE = 10.0  # seconds
 PIECE = 64 * 1024  # bytes that are held of one connection, each way
 MOST = 2_000  # connections at once, behind their handshake
+SILENT = 256  # before it
+PAUSE = 0.1  # seconds until another one is accepted, where no descriptor is left
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
@@ -25,9 +28,11 @@ class TlsFront:
         peers: whose bytes come from one of our ports: what is behind sees us alone.
     """
 
-    def __init__(self, listening: Any, context: ssl.SSLContext, connect: Connect) -> None:  # noqa: ANN401 - a socket
+    def __init__(self, listening: socket.socket, context: ssl.SSLContext, connect: Connect) -> None:
         self._listening, self._context, self._connect = listening, context, connect
         self._loop = asyncio.new_event_loop()
+        self._silent: dict[socket.socket, asyncio.Task[None]] = {}  # before their handshake, the oldest first
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop alone would forget them
         self._open: set[asyncio.StreamWriter] = set()
         self.peers: dict[int, str] = {}
         self._thread = Thread(target=self._run, name="tls", daemon=True)
@@ -52,18 +57,47 @@ class TlsFront:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        serving = asyncio.start_server(
-            self._serve, sock=self._listening, ssl=self._context, ssl_handshake_timeout=HANDSHAKE, limit=PIECE
-        )
-        server = self._loop.run_until_complete(serving)
         self._loop.set_exception_handler(lambda _loop, about: log.debug("tls: %s", about.get("message")))
+        self._listening.settimeout(0)
+        self._tasks.add(self._loop.create_task(self._accept()))
         self._loop.run_forever()
-        server.close()
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._listening.close()
         self._loop.close()
+
+    async def _accept(self) -> None:
+        """Take connections; of those that say nothing the oldest make room, as an honest handshake takes no time."""
+        while True:
+            try:
+                client, _ = await self._loop.sock_accept(self._listening)
+            except OSError as error:  # no descriptor is left: some will be closed
+                log.debug("tls: %s", error)
+                await asyncio.sleep(PAUSE)
+                continue
+            if len(self._silent) >= SILENT:
+                self._silent.pop(next(iter(self._silent))).cancel()
+            task = self._silent[client] = self._loop.create_task(self._greeted(client))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            await asyncio.sleep(0)  # it begins, so that it closes its socket also when it is cancelled
+
+    async def _greeted(self, client: socket.socket) -> None:
+        """The handshake of a connection, then all the rest of it."""
+        reader = asyncio.StreamReader(limit=PIECE)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        try:
+            transport, _ = await self._loop.connect_accepted_socket(
+                lambda: protocol, client, ssl=self._context, ssl_handshake_timeout=HANDSHAKE
+            )
+        except OSError as error:
+            log.debug("tls: %s", error)
+            return
+        finally:
+            self._silent.pop(client, None)
+        await self._serve(reader, asyncio.StreamWriter(transport, protocol, reader, self._loop))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of a client."""

@@ -249,6 +249,20 @@ def test_whoever_stalls_starves_nobody(secured: Secured) -> None:
             one.close()
 
 
+def test_a_store_that_breaks_leaves_no_file_behind(secured: Secured) -> None:
+    """R10: exit 70 flushes nothing, but the folder of the socket behind our TLS does not stay."""
+    secured.write(tls_server_config=TLS)
+    broken, temporary = secured.folder / "broken", secured.folder / "tmp"
+    temporary.mkdir()
+    secured.exporter.program = ("-m", "tests.fakes.disk", str(broken))
+    secured.exporter.environ = {"TMPDIR": str(temporary)}
+    start(secured)
+    assert len(list(temporary.glob("odoo-otel-*"))) == 1
+    broken.touch()
+    assert secured.exporter.ended() == 70
+    assert list(temporary.glob("odoo-otel-*")) == []
+
+
 def test_what_cannot_be_served_stops_the_start(secured: Secured) -> None:
     """Exit 78 and a sentence that names the key."""
     secured.write(tls_server_config={**TLS, "cipher_suites": ["x"]})
