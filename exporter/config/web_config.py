@@ -104,7 +104,7 @@ def _tls_faults(given: Mapping[str, object], folder: Path) -> Iterator[str]:
     elif (chosen == "NoClientCert") is bool(given.get("client_ca_file")):
         yield "client_ca_file: belongs to a client_auth_type that verifies; set both or neither."
     lowest, highest = (given.get(name) or default for name, default in zip(_BOUNDS, VERSIONS, strict=True))
-    if any(one not in VERSIONS for one in (lowest, highest)):
+    if not all(isinstance(one, str) and one in VERSIONS for one in (lowest, highest)):
         yield "min_version and max_version: must be TLS12 or TLS13."
     elif (lowest, highest) == ("TLS13", "TLS12"):
         yield "min_version: is above max_version."
