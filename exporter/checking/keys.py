@@ -7,7 +7,7 @@ from exporter.checking.saying import Severity
 from exporter.clock import Clock
 from exporter.config import Database
 from exporter.sources.odoo.door import Door, Missing
-from exporter.sources.odoo.keys import MODEL, ends
+from exporter.sources.odoo.keys import MODEL, end_of, first_end
 
 SOON = timedelta(days=14)  # as the shipped alert has it
 
@@ -27,7 +27,7 @@ def look(database: Database, door: Door, clock: Clock) -> Iterator[tuple[Severit
         if database.api_key_expires is None:
             yield "note", f"{database.user} may not see when its API key ends: say it with `api_key_expires`."
         return
-    end = ends(rows, now) or database.api_key_expires
+    end = first_end(map(end_of, rows), now) or database.api_key_expires
     if end is None:
         yield "ok", "Its API key never ends." if rows else "It reads with a password, or a key that it cannot see."
     several = f" (the first of {len(rows)})" if len(rows) > 1 else ""

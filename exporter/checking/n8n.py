@@ -6,7 +6,7 @@ from exporter.checking.saying import Said, Severity
 from exporter.config import Database
 from exporter.errors import SourceError
 from exporter.sources.n8n.door import N8nAccess, N8nDoor, RestDoor, Unsupported
-from exporter.sources.n8n.reading import rows_of
+from exporter.sources.n8n.listing import listing_of
 
 
 def look(database: Database) -> Iterator[Said]:
@@ -19,7 +19,7 @@ def look(database: Database) -> Iterator[Said]:
 
 def _seen(door: N8nDoor, url: str) -> tuple[Severity, str]:
     try:
-        rows, _ = rows_of(door.executions())
+        rows = listing_of(door.executions()).rows
         for row in rows[:1]:
             door.execution(row.number, data=False)
         door.executions("running")

@@ -7,8 +7,8 @@ node got an error, one whose failing node was ignored, and one that waits for a 
 from collections.abc import Iterator
 
 from exporter.sources.n8n.door import N8nDoor
+from exporter.sources.n8n.listing import listing_of
 from exporter.sources.n8n.parsing import ONGOING, wants_words
-from exporter.sources.n8n.reading import rows_of
 from exporter.sources.n8n.rows import Detail, Listed, Page
 
 CALM = ("success", "error", "waiting")
@@ -19,7 +19,7 @@ def every(door: N8nDoor, status: str = "") -> Iterator[Listed]:
     cursor: str | None = ""
     while cursor is not None:
         page: Page = door.executions(status, cursor)
-        yield from rows_of(page)[0]
+        yield from listing_of(page).rows
         cursor = page.next_cursor
 
 

@@ -4,14 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import msgspec
-
 from exporter.domain.bodies import ExecutionSeen
 from exporter.domain.events import Event
 from exporter.domain.times import from_micros
 from exporter.errors import BadRecord, SourceDown, SourceRefused
 from exporter.sources.n8n.door import N8nDoor, Unsupported
 from exporter.sources.n8n.kin import Kin, Memory, N8nOptions
+from exporter.sources.n8n.listing import Listing, listing_of
 from exporter.sources.n8n.marks import BLIND, GRACE, Marks, missing
 from exporter.sources.n8n.parsing import FINAL, ONGOING, detailed, listed, wants_words
 from exporter.sources.n8n.rows import Detail, Listed, Page
@@ -74,32 +73,32 @@ class Reading:
                 self._is_blind = True
                 self._missing.append(f"This n8n does not list {status} executions: they are seen when they are over.")
                 return
-            yield from self._rows(page)
+            yield from self._listed(page).rows
             cursor = page.next_cursor
             if cursor is None:
                 return
 
-    def _rows(self, page: Page) -> list[Listed]:
-        found, faults = rows_of(page)
-        for fault in faults:
-            self._refuse("?", fault)
+    def _listed(self, page: Page) -> Listing:
+        found = listing_of(page)
+        for row, fault in found.faults:
+            self._refuse(row, fault)
         return found
 
     def _walk(self, ongoing: list[Listed]) -> None:
         """The newest executions down to the lowest id that may still show, and whatever goes on."""
         gaps, high = self._marks.gaps(), self._marks.high
         floor = min([high, *(low - 1 for low, _ in gaps)])
-        rows, cursor, newest = self._newest(floor)
-        top = max([row.number for row in ongoing] + ([newest.number] if newest else []), default=0)
+        rows, cursor, newest, numbers = self._newest(floor)
+        top = max([row.number for row in ongoing] + numbers, default=0)
         if newest is not None and top < high and self._is_another_database(newest):
             for number in self._marks.open():
                 self._gone(number)  # nobody will ever say how those of the other database end
             self._marks.restart()
             gaps, high, floor = [], 0, 0
-            rows, cursor, _ = self._newest(floor)
-        walked = rows[-1].number if cursor and rows else floor + 1
+            rows, cursor, _, numbers = self._newest(floor)
+        walked = numbers[-1] if cursor else floor + 1
         shown = {row.number: row for row in (*ongoing, *rows) if not self._is_old(row)}
-        top = max(high, *(row.number for row in (*rows, *ongoing)), 0)
+        top = max([high, *numbers, *(row.number for row in ongoing)])
         for row in shown.values():
             self._look(row, is_new=row.number > high or any(low <= row.number <= last for low, last in gaps))
         self._lost(shown.keys())
@@ -110,20 +109,27 @@ class Reading:
             self._marks.set_past(high, cursor)
         self._marks.rise(top, self.began_at)
 
-    def _newest(self, floor: int) -> tuple[list[Listed], str | None, Listed | None]:
-        """Rows above `floor`, newest first; the cursor where the walk broke off; the newest row there is."""
+    def _newest(self, floor: int) -> tuple[list[Listed], str | None, Listed | None, list[int]]:
+        """Rows above `floor`, newest first; the cursor where the walk broke off; the newest row there is; all ids."""
         found: list[Listed] = []
+        numbers: list[int] = []
         newest: Listed | None = None
         cursor: str | None = ""
         for _ in range(LIVE_PAGES):
             page = self._door.executions("", cursor or "")
-            rows = self._rows(page)
-            newest = newest or next(iter(rows), None)
-            found += [row for row in rows if row.number > floor]
-            cursor = None if _is_end(rows, floor) or self._is_old(rows[-1]) else page.next_cursor
+            shown = self._listed(page)
+            newest = newest or next(iter(shown.rows), None)
+            found += [row for row in shown.rows if row.number > floor]
+            numbers += shown.numbers
+            cursor = None if self._is_end(shown, floor) else page.next_cursor
             if cursor is None:
                 break
-        return found, cursor, newest
+        return found, cursor, newest, numbers
+
+    def _is_end(self, shown: Listing, floor: int) -> bool:
+        """Whether nothing is to be read behind a page."""
+        old = bool(shown.rows) and self._is_old(shown.rows[-1])
+        return old or not shown.numbers or shown.numbers[-1] <= floor
 
     def _is_another_database(self, newest: Listed) -> bool:
         """Whether n8n began again with its ids: its newest is one that was passed, and began well after that.
@@ -164,12 +170,11 @@ class Reading:
             self._refuse(f"below {cursor}"[:80], f"n8n does not take its own cursor any more: {refused}")
             self._marks.set_past(low, None)
             return
-        rows = self._rows(page)
-        for row in rows:
+        shown = self._listed(page)
+        for row in shown.rows:
             if row.number > low and not self._is_old(row):
                 self._look(row, is_new=True)
-        over = _is_end(rows, low) or self._is_old(rows[-1])
-        self._marks.set_past(low, None if over else page.next_cursor)
+        self._marks.set_past(low, None if self._is_end(shown, low) else page.next_cursor)
         self._history = True
 
     def _is_old(self, row: Listed) -> bool:
@@ -277,20 +282,3 @@ class Reading:
 
     def _refuse(self, row: str, reason: str) -> None:
         self._refused.append(RefusedRow(row=row, reason=reason))
-
-
-def _is_end(rows: list[Listed], floor: int) -> bool:
-    return not rows or rows[-1].number <= floor
-
-
-def rows_of(page: Page) -> tuple[list[Listed], list[str]]:
-    """The executions on a page, and why others are left out."""
-    found: list[Listed] = []
-    faults: list[str] = []
-    for raw in page.data:
-        try:
-            row = msgspec.json.decode(raw, type=Listed)
-            found += [row] if row.number > 0 else []
-        except (msgspec.MsgspecError, ValueError) as error:
-            faults.append(f"An execution in n8n's list is not what it promises ({type(error).__name__}).")
-    return found, faults

@@ -32,6 +32,12 @@ class Listed(Struct, frozen=True, kw_only=True, rename="camel"):
         return int(self.id)
 
 
+class Numbered(Struct, frozen=True):
+    """All that is read of an execution that is not what n8n promises."""
+
+    id: str | int
+
+
 class Page(Struct, frozen=True, kw_only=True, rename="camel"):
     """One page of executions, newest first; without `next_cursor` it is the last."""
 

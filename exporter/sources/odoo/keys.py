@@ -4,7 +4,7 @@ A user sees its own keys; from Odoo 18 on they have an end, at most three months
 (facts/odoo.md section 6). Where that cannot be read, the operator may say it (`api_key_expires`). Looked at hourly.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from exporter.domain.bodies import KeyCounted
@@ -36,11 +36,16 @@ def read_keys(reading: Reading) -> None:
 
 def _counted(reading: Reading) -> KeyCounted:
     own: Domain = [["user_id.login", "=", reading.options.user]]
-    rows = reading.page(MODEL, own, FIELDS)
-    return KeyCounted(keys=len(rows), expires_at=ends(rows, reading.began_at) or reading.options.key_expires)
+    found = reading.parsed(MODEL, reading.pages(MODEL, own, FIELDS), end_of)
+    return KeyCounted(keys=len(found), expires_at=first_end(found, reading.began_at) or reading.options.key_expires)
 
 
-def ends(rows: Sequence[Row], now: datetime) -> datetime | None:
+def end_of(row: Row) -> datetime | None:
+    """When a key ends; None where it never does. Raises BadRecord."""
+    return instant(row, "expiration_date")
+
+
+def first_end(ends: Iterable[datetime | None], now: datetime) -> datetime | None:
     """When the first of the keys ends that have not; None where none ever does."""
-    found = [end for row in rows if (end := instant(row, "expiration_date")) is not None]
+    found = [end for end in ends if end is not None]
     return min((end for end in found if end > now), default=max(found, default=None))
