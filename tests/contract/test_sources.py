@@ -8,6 +8,7 @@ import pytest
 from exporter.errors import SourceDown
 from exporter.sources.odoo.door import Access, Door
 from exporter.sources.odoo.json2 import Json2Door
+from exporter.sources.odoo.options import OdooOptions
 from exporter.sources.odoo.registry import odoo_sources
 from exporter.sources.odoo.session import SessionDoor
 from tests.contract import sources_contract as promises
@@ -76,6 +77,15 @@ def test_the_key_is_in_no_repr(server: OdooServer) -> None:
     """Neither the access nor a door shows its key (R15)."""
     for shown in (server.access(), Json2Door(server.access()), SessionDoor(server.access())):
         assert KEY not in f"{shown!r} {shown}"
+
+
+def test_pages_have_a_thousand_rows(server: OdooServer) -> None:
+    """By default every page that any collection asks for has 1,000 to 2,000 rows, but where one row is wanted."""
+    for source in odoo_sources(Json2Door(server.access())):
+        source.poll({})
+    limits = {body["limit"] for _, _, body in server.requests if isinstance(body, dict) and "limit" in body}
+    assert max(limits) == OdooOptions().page
+    assert all(1_000 <= limit <= 2_000 for limit in limits - {1})
 
 
 def test_idle_costs_at_most_twelve_calls(server: OdooServer) -> None:
