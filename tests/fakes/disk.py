@@ -136,7 +136,8 @@ class File(apsw.VFSFile):
         self._disk.watch(what, self._name)
         code = self._disk.fault(what, self._name)
         if code is not None:
-            error = apsw.IOError("the disk is broken")
+            full = code == apsw.SQLITE_FULL
+            error = apsw.FullError("the disk is full") if full else apsw.IOError("the disk is broken")
             error.extendedresult = code  # type: ignore[misc] - apsw reads it from there
             raise error
 
