@@ -14,7 +14,7 @@ from exporter.intake.signatures import is_bearer
 from exporter.store.protocols import Appended, Inbox
 
 LARGEST = 256 * 1024  # bytes of a body
-_BY_STATUS = {413: "too_large", 431: "too_large"}
+_BY_STATUS = {408: "too_slow", 413: "too_large", 431: "too_large"}
 _OUR_FAULT = 500
 
 
