@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from exporter.sources.odoo.log_lines import records
 from exporter.telemetry import otlp
 from exporter.tokens import LOGS
 from tests.acceptance.test_intake import intake
@@ -157,6 +158,39 @@ def test_a_stream_outlives_a_restart(odoo: LiveOdoo, line: tuple[Exporter, FakeC
     until(lambda: exporter.settled("acme"))
     assert exporter.value("odoo_cron_runs_total", odoo_database="acme", result="failure") == 3
     assert [len(spans(collector, f"cron LAB {name}")) for name in ("before", "meanwhile", "later")] == [1, 1, 1]
+
+
+def as_json(texts: list[str], database: str) -> dict[str, object]:
+    """An ExportLogsServiceRequest as a Collector with `encoding: json` sends it: 64-bit numbers are texts."""
+    told = [
+        {
+            "observedTimeUnixNano": "1795608000000000000",
+            "body": {"stringValue": record},
+            "attributes": [{"key": "log.file.name", "value": {"stringValue": "odoo.log"}}],
+            "traceId": "",
+            "spanId": "",
+        }
+        for record in texts
+    ]
+    whose = [{"key": "odoo.database", "value": {"stringValue": database}}]
+    return {"resourceLogs": [{"resource": {"attributes": whose}, "scopeLogs": [{"scope": {}, "logRecords": told}]}]}
+
+
+def test_a_run_in_json_is_told(odoo: LiveOdoo, line: tuple[Exporter, FakeCollector]) -> None:
+    """OTLP as JSON says what protobuf says, also how many records were not taken (features 2, 110)."""
+    exporter, collector = line
+    text = [*records(fail_in(odoo, "LAB as JSON").splitlines())]
+    assert len(text) == 3
+    url, head = f"{intake(exporter)}/v1/logs", {"Authorization": f"Bearer {exporter.token(LOGS)}"}
+    taken = requests.post(url, json=as_json(text, "acme"), headers=head, timeout=10)
+    assert (taken.status_code, taken.headers["Content-Type"], taken.json()) == (200, "application/json", {})
+    until(lambda: spans(collector, "cron LAB as JSON"), seconds=60, what="the run told")
+    assert raised(collector, "cron LAB as JSON") == ["odoo.exceptions.UserError"]
+    refused = requests.post(url, json=as_json(text, "other"), headers=head, timeout=10)
+    assert (refused.status_code, refused.headers["Content-Type"]) == (200, "application/json")
+    partial = {"rejectedLogRecords": "3", "errorMessage": "lines of a database that is not watched"}
+    assert refused.json() == {"partialSuccess": partial}
+    assert exporter.value("odoo_otel_log_lines_total", outcome="unknown_database") == 3
 
 
 def test_the_collector_is_told_the_truth(line: tuple[Exporter, FakeCollector]) -> None:
