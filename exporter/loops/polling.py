@@ -72,9 +72,9 @@ class Polling:
         except Exception as error:  # noqa: BLE001 - whatever an answer breaks in us is this Source's trouble, not the others'
             failed = f"Its answer broke the reading of it ({where(error)}): report this."
         else:
-            self._answered()
-            self._keep(poll, self.clock.monotonic() - started, (began, owed))
-            self.nudges.polled(started, owed, poll.read_until)
+            self._failed(poll.failed) if poll.failed else self._answered()
+            self._keep(poll, self.clock.monotonic() - started, (began, () if poll.failed else owed))
+            self.nudges.failed() if poll.failed else self.nudges.polled(started, owed, poll.read_until)
             return poll.more
         self._failed(failed)
         self.nudges.failed()
@@ -92,8 +92,9 @@ class Polling:
             source=name,
             began_at=began,  # by our own clock: what is stale is measured by it, and the server's may be a day off
             seconds=seconds,
-            ok=True,
+            ok=not poll.failed,
             events=len(poll.events),
+            error=poll.failed,
             read_until=poll.read_until,
             refused=len(poll.refused),
             missing=poll.missing,

@@ -32,6 +32,7 @@ class Poll:
             order than time's. Timers due by then may fire (decision 2).
         restored_after: the source was put back to an earlier state; what it did up to then is not in it any more.
         missing: what cannot be read here (module not installed, access not given), one sentence each.
+        failed: why nothing may be concluded from it; only what it says of what it cannot see any more is kept.
     """
 
     began_at: datetime
@@ -41,6 +42,7 @@ class Poll:
     history: bool = False
     refused: tuple[RefusedRow, ...] = ()
     missing: tuple[str, ...] = ()
+    failed: str = ""
     read_until: datetime | None = None
     restored_after: datetime | None = None
 

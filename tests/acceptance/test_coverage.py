@@ -39,6 +39,13 @@ def test_blind_spots_and_gaps_are_shown(tmp_path: Path) -> None:
             live.ran(odoo, cron)
         until(lambda: exporter.value("odoo_coverage_runs_total", kind="cron") == 1, what="the run")
         assert exporter.value("odoo_coverage_runs_total", kind="cron", gap="none") == 1
+        odoo.forbidden.add("mail.mail")  # a right that was there
+        withdrawn = {*wanted, ("mail.mail", "no_access")}
+        until(lambda: spots(exporter) == withdrawn, what="what is seen no more")
+        assert exporter.value("odoo_source_success", source="odoo/mails") == 0
+        odoo.forbidden.discard("mail.mail")
+        until(lambda: spots(exporter) == wanted, what="what is seen again")
+        until(lambda: exporter.value("odoo_source_success", source="odoo/mails") == 1)
 
 
 GAPPED = {("cron", "result"), ("cron", "reason"), ("job", "attempts"), ("record", "beginning"), ("execution", "nodes")}

@@ -246,7 +246,8 @@ class KeyCounted:
 class SightChanged:
     """A spot of Odoo that cannot be seen, or can again: a model without a right, a state that is not tracked, no log.
 
-    `why` is what makes, or made, it blind: `no_access | tracking_off | log_off`.
+    `why` is what makes, or made, it blind: `no_access | no_rows | tracking_off | log_off`; `no_rows` where none of a
+    model shows any more and several did.
     """
 
     spot: str

@@ -12,7 +12,7 @@ from exporter.sources.odoo.tracking import MODEL as TRACKING
 from exporter.sources.odoo.tracking import read_tracking
 
 FIELD = "ir.model.fields"
-TRACKED_FOR = timedelta(hours=1)  # between two looks at whether Odoo keeps the history of a state
+LOOKED_FOR = timedelta(hours=1)  # between two looks at what hardly ever changes
 
 
 def read_approvals(reading: Reading) -> None:
@@ -27,16 +27,23 @@ def _read_model(reading: Reading, approval: Approval) -> None:
     reading.part(approval.model, lambda: read_documents(reading, approval))
     if approval.model not in reading.memory.absent:
         reading.part(TRACKING, lambda: read_tracking(reading, approval))
-        reading.part(FIELD, lambda: _look_whether_tracked(reading, approval))
+        reading.part(FIELD, lambda: _look_closer(reading, approval))
+
+
+def _look_closer(reading: Reading, approval: Approval) -> None:
+    """Now and then, whether its documents still show, and Odoo keeps the history of their state."""
+    name = f"tracked/{approval.model}"
+    asked = reading.marks.get(name)
+    if asked is not None and timedelta(0) <= reading.began_at - from_second(asked) < LOOKED_FOR:
+        return
+    reading.sees_no_more(approval.model)
+    _look_whether_tracked(reading, approval)
+    reading.note(name, str(second(reading.began_at)))
 
 
 def _look_whether_tracked(reading: Reading, approval: Approval) -> None:
     """Of a state that is not tracked only the present value can be read, which tells no Run."""
-    name, field = f"tracked/{approval.model}", approval.state_field
-    asked = reading.marks.get(name)
-    if asked is not None and timedelta(0) <= reading.began_at - from_second(asked) < TRACKED_FOR:
-        return
+    field = approval.state_field
     wanted = [["model", "=", approval.model], ["name", "=", field]]
     for row in reading.door.search_read(FIELD, wanted, ["tracking"], limit=1):
         reading.sees(f"{approval.model}.{field}", "" if row.get("tracking") else "tracking_off")
-    reading.note(name, str(second(reading.began_at)))

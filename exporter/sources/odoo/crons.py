@@ -58,7 +58,7 @@ def read_crons(reading: Reading) -> None:
         reading.lacks(NO_RESULTS)
     if shows.triggers:
         reading.part(TRIGGER, lambda: _read_triggers(reading))
-    _read_counts(reading, max(stamps))
+    reading.part(CRON, lambda: _read_counts(reading, max(stamps)), vital=True)
 
 
 def _read_triggers(reading: Reading) -> None:

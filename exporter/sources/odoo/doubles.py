@@ -63,7 +63,10 @@ def _read(reading: Reading, unique: Unique) -> None:
     fresh = _keyed(reading, unique, reading.pages(unique.model, [["write_date", ">=", stamp(since)]], _fields(unique)))
     past = Past(fields=_fields(unique), wanted=_past)
     fresh += _keyed(reading, unique, page_of_the_past(reading, part, unique.model, past))
-    fresh += _keyed(reading, unique, _again(reading, unique, known))
+    shown = list(_again(reading, unique, known))
+    if known and not shown and reading.sees_no_more(unique.model):
+        return
+    fresh += _keyed(reading, unique, shown)
     if _is_news(reading, part, fresh):
         _tell(reading, unique, known, _sharing(reading, unique, fresh))
     live_done(reading, part)

@@ -74,6 +74,8 @@ def _lost(reading: Reading, lost: dict[int, Version]) -> list[JobChanged]:
     rows = list(reading.pages(MODEL, [["id", "in", sorted(lost)]], FIELDS))
     jobs = reading.parsed(MODEL, rows, job_of)
     present = {row.get("id") for row in rows}
+    if not present and len(lost) > 1 and reading.sees_no_more(MODEL):
+        return []
     for one, version in lost.items():
         if one not in present:
             gone = RecordVanished(model=MODEL, record_id=one)

@@ -1,14 +1,14 @@
 """One poll in the making: rows in, Events and mark changes out. The collections are functions on it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import TypeVar
 
 from exporter.domain.bodies import Body, SightChanged
 from exporter.domain.events import Event
-from exporter.errors import BadRecord
+from exporter.errors import BadRecord, SourceDown
 from exporter.sources.odoo.door import Domain, Door, Missing, NotInstalled, Row
 from exporter.sources.odoo.options import OdooOptions
 from exporter.sources.odoo.rows import instant, row_id, stamp
@@ -17,7 +17,16 @@ from exporter.sources.polling import Poll, RefusedRow
 
 Parsed = TypeVar("Parsed")
 ABSENT_FOR = timedelta(minutes=10)
-NO_ACCESS = "no_access"  # why a model is not seen
+BLIND, SHOWN = "blind/", "rows/"  # marks of spots that are not seen, with why; of models of which rows showed
+NO_ACCESS, NO_ROWS = "no_access", "no_rows"  # why a model is not: no right; no row of it shows, where some did
+
+
+class Blind(SourceDown):
+    """A part that was read, or without which there is nothing to say, may not be read any more."""
+
+    def __init__(self, model: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.model = model
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +94,14 @@ class Reading:
             restored_after=self.restored_after,
         )
 
+    def blind(self, lost: Blind) -> Poll:
+        """A poll that failed, as it lost its sight: nothing of it counts but that it is so."""
+        self.marks, self.restored_after = dict(self._before), None
+        self._events.clear()
+        self.sees(lost.model, NO_ACCESS)
+        poll = self.poll()
+        return replace(poll, failed=str(lost), more=False, refused=(), missing=(), read_until=None)
+
     def note(self, key: str, mark: str | None) -> None:
         """Set a mark, or delete it with None."""
         if mark is None:
@@ -112,8 +129,8 @@ class Reading:
 
     def sees(self, spot: str, why: str = "") -> None:
         """Say, where it changed, why a spot is not seen, or with "" that it is."""
-        mark = f"blind/{spot}"
-        was = self.marks.get(mark, "")
+        mark = f"{BLIND}{spot}"
+        was = self.why(spot)
         if why == was:
             return
         for cause, blind in ((was, False), (why, True)):
@@ -123,11 +140,30 @@ class Reading:
                 self.emit("odoo.sight.changed", key, self.began_at, body)
         self.note(mark, why or None)
 
-    def part(self, model: str, read: Callable[[], None]) -> None:
+    def why(self, spot: str) -> str:
+        """Why a spot is not seen, "" where it is."""
+        return self.marks.get(f"{BLIND}{spot}", "")
+
+    def sees_no_more(self, model: str) -> bool:
+        """Whether no row of a model shows any more, of which some did.
+
+        They are taken for hidden from this user then, by a rule or a company, not for deleted; said until one shows.
+        """
+        hidden = f"{SHOWN}{model}" in self.marks and not self.page(model, (), (), limit=1)
+        if hidden:
+            self.sees(model, NO_ROWS)
+        return hidden
+
+    def _shows(self, model: str) -> None:
+        self.note(f"{SHOWN}{model}", "1")
+        if self.why(model) == NO_ROWS:
+            self.sees(model)
+
+    def part(self, model: str, read: Callable[[], None], *, vital: bool = False) -> None:
         """Read one part; when its model is missing, say so, let the rest go on and do not ask again for a while.
 
-        What was read before and is forbidden now fails the poll: a source that lost its sight must not look successful,
-        because missed runs are concluded from successful polls (decision 2).
+        What was read before and is forbidden now fails the poll, as does what is `vital`: a source that lost its sight
+        must not look successful, because missed runs are concluded from successful polls (decision 2).
         """
         until, sentence = self.memory.absent.get(model, (self.began_at, ""))
         if until > self.began_at:
@@ -137,7 +173,9 @@ class Reading:
         try:
             read()
         except Missing as missing:
-            if f"read/{model}" in self.marks and not isinstance(missing, NotInstalled):
+            if (vital or f"read/{model}" in self.marks) and not isinstance(missing, NotInstalled):
+                raise Blind(model, str(missing)) from missing
+            if vital:
                 raise
             self.marks = marks
             del self._events[told:]
@@ -146,7 +184,8 @@ class Reading:
             self.sees(model, "" if isinstance(missing, NotInstalled) else NO_ACCESS)
         else:
             self.note(f"read/{model}", "1")
-            self.sees(model)
+            if self.why(model) == NO_ACCESS:
+                self.sees(model)
             self.memory.absent.pop(model, None)
 
     def fields(self, model: str, wanted: Sequence[str]) -> tuple[str, ...]:
@@ -166,7 +205,10 @@ class Reading:
     def page(self, model: str, domain: Domain, wanted: Sequence[str], *, after: int = 0, limit: int = 0) -> list[Row]:
         """Rows with ids above `after`, in order of id."""
         above: Domain = [*domain, ["id", ">", after]] if after else domain
-        return self.door.search_read(model, above, self.fields(model, wanted), limit=limit or self.options.page)
+        rows = self.door.search_read(model, above, self.fields(model, wanted), limit=limit or self.options.page)
+        if rows:
+            self._shows(model)
+        return rows
 
     def behind(
         self, tail: Tail, read: Callable[[Tail], list[Row]], table: Table, watched: Mapping[int, int] | None = None

@@ -12,7 +12,7 @@ from exporter.sources.odoo.keys import read_keys
 from exporter.sources.odoo.log_rows import read_logging
 from exporter.sources.odoo.mails import read_mails
 from exporter.sources.odoo.options import OdooOptions
-from exporter.sources.odoo.reading import Memory, Reading
+from exporter.sources.odoo.reading import Blind, Memory, Reading
 from exporter.sources.polling import Poll, Source
 
 LOGGING = "odoo/logging"
@@ -41,7 +41,10 @@ class OdooSource:
     def poll(self, marks: Mapping[str, str]) -> Poll:
         """Read what is new since the marks."""
         reading = Reading(self.name, self.door, marks, options=self.options, memory=self.memory)
-        COLLECTIONS[self.name](reading)
+        try:
+            COLLECTIONS[self.name](reading)
+        except Blind as lost:
+            return reading.blind(lost)
         return reading.poll()
 
 

@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 import pytest
 
 from exporter.clock import StepClock
+from exporter.domain.bodies import SightChanged
 from exporter.domain.events import Event
 from exporter.domain.runs import Timer
 from exporter.errors import BadRecord, SourceDown, StoreFull
 from exporter.loops.polling import Polling
 from exporter.sources.polling import Poll, RefusedRow
-from exporter.store.protocols import Appended, PollReport, Stored
+from exporter.store.protocols import Appended, OwedRead, PollReport, Stored
 from tests.fakes.ledger import MemoryLedger
-from tests.worlds import JOBS, T0, at, job
+from tests.worlds import JOBS, T0, at, event, job
 
 NAME = "lab"
 SECRET = "somebody@example.com"
@@ -87,6 +88,26 @@ def test_what_was_seen_and_how_far_are_kept_together() -> None:
     assert made.source.asked == [{"old": "1"}]
     assert (made.report().ok, made.report().events, made.report().read_until) == (True, 1, at(5))
     assert made.woken == [1]
+
+
+def test_a_poll_that_lost_its_sight_is_a_failed_one_that_says_so() -> None:
+    """Its Event and its mark are kept with a report of why; it gives no mark of the Source and pays nothing."""
+    blind = event(
+        "odoo.sight.changed", 5, "0/b", SightChanged(spot="queue.job", why="no_access", blind=True), source=JOBS
+    )
+    lost = poll(5, blind, mark_changes={"blind/queue.job": "no_access"}, failed="Not allowed.", read_until=None)
+    made = stage(lost, poll(6))
+    owed = OwedRead(source=JOBS, key="queue.job,1")
+    made.ledger.owing[NAME, JOBS, owed.key] = owed
+    polling = made.polling()
+    assert polling.step() is False
+    assert [one.name for one in made.events()] == ["odoo.sight.changed"]
+    assert made.ledger.marks(NAME, JOBS) == {"blind/queue.job": "no_access"}
+    assert (made.report().ok, made.report().error, made.report().read_until) == (False, "Not allowed.", None)
+    assert polling.failing
+    assert made.ledger.owed(NAME) == [owed]
+    polling.step()
+    assert (made.report().ok, polling.failing, made.ledger.owed(NAME)) == (True, False, [])
 
 
 def test_an_idle_poll_appends_no_event() -> None:

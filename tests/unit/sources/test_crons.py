@@ -5,11 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from exporter.domain.bodies import CronCounted, CronProgress, RecordVanished
 from exporter.domain.events import Event
-from exporter.errors import SourceDown
 from exporter.sources.odoo.options import OdooOptions
 from exporter.sources.odoo.registry import OdooSource
 from tests.fakes.odoo import FakeDoor, FakeOdoo, drained, keep
@@ -197,5 +194,10 @@ def test_lost_access_is_an_outage_and_not_a_success() -> None:
         source = _source(odoo)
         _poll(source, marks)
         odoo.forbidden.add(model)
-        with pytest.raises(SourceDown, match=f"may not read {model}"):
-            source.poll(marks)
+        poll = source.poll(marks)
+        assert f"may not read {model}" in poll.failed
+        assert (poll.read_until, poll.more, [event.name for event in poll.events]) == (
+            None,
+            False,
+            ["odoo.sight.changed"],
+        )

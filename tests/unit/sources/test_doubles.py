@@ -155,6 +155,25 @@ def test_what_a_person_does_about_it_ends_it(undo: object) -> None:
     assert len(again.records) == 2
 
 
+def test_records_that_are_hidden_share_their_key_as_before() -> None:
+    """A right that is withdrawn cancels no duplicate: nothing is told until a record shows again (features 31, 61)."""
+    odoo, marks = lab(), dict[str, str]()
+    source = _source(odoo)
+    _told(source, marks)
+    order(odoo)
+    two = order(odoo)
+    _told(source, marks)
+    shown, odoo.tables[ORDER] = odoo.tables[ORDER], {}
+    odoo.step(60)
+    assert [event.name for event in _events(source, marks)] == ["odoo.sight.changed"]
+    odoo.tables[ORDER] = shown
+    odoo.step(60)
+    assert _told(source, marks) == []
+    _cancel(odoo, two)
+    (found,) = _told(source, marks)
+    assert found.records == ()
+
+
 def test_keys_that_are_old_are_forgotten() -> None:
     """A day behind the newest nobody looks any more: no mark stays, and nothing is asked for it."""
     odoo, marks = lab(), dict[str, str]()

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.domain.bodies import SightChanged
+from exporter.domain.bodies import RecordVanished, SightChanged
 from exporter.domain.events import Event
 from exporter.fold import measure
 from exporter.sources.odoo.options import OdooOptions
 from exporter.sources.odoo.registry import OdooSource
 from tests.fakes.odoo import FakeDoor, FakeOdoo, drained
-from tests.fakes.odoo_lab import company
+from tests.fakes.odoo_lab import company, lab
 
 Said = list[tuple[str, str, bool]]
 RIGHTS = [
@@ -53,6 +53,65 @@ def test_a_right_that_is_missing_is_a_blind_spot_until_it_is_given(name: str, mo
     odoo.forbidden.clear()
     odoo.step(1200)
     assert (model, "no_access", False) in watch.said()
+
+
+@pytest.mark.parametrize(("name", "model"), [*RIGHTS, ("odoo/crons", "ir.cron"), ("odoo/approvals", "purchase.order")])
+def test_a_right_that_is_withdrawn_is_a_blind_spot_and_no_good_poll(name: str, model: str) -> None:
+    """Said once and counted, nothing else of that poll counts, and nothing is taken for deleted (features 61, 114)."""
+    odoo = company()
+    watch = Watch(name, odoo)
+    watch.said()
+    before = dict(watch.marks)
+    odoo.forbidden.add(model)
+    odoo.step(3601)
+    for wanted in ([SightChanged(spot=model, why="no_access", blind=True)], []):
+        (poll,) = drained(watch.source, watch.marks)
+        assert [event.body for event in poll.events] == wanted
+        assert (f"may not read {model}" in poll.failed, poll.read_until) == (True, None)
+        odoo.step(15)
+    assert watch.marks == before | {f"blind/{model}": "no_access"}
+    odoo.forbidden.clear()
+    assert watch.said() == [(model, "no_access", False)]
+
+
+@pytest.mark.parametrize(("name", "model"), [("odoo/jobs", "queue.job"), ("odoo/approvals", "tier.review")])
+def test_rows_that_are_hidden_are_not_taken_for_deleted(name: str, model: str) -> None:
+    """A rule that showed every row is withdrawn: a blind spot, and no job and no review is told as gone."""
+    odoo = company()
+    for number in (1, 2):
+        odoo.insert(model, uuid=f"u{number}", res_id=number, status="pending", state="pending")
+    watch = Watch(name, odoo)
+    watch.said()
+    shown, odoo.tables[model] = odoo.tables[model], {}
+    odoo.step(15)
+    found = [event for poll in drained(watch.source, watch.marks) for event in poll.events]
+    assert [event.body for event in found] == [SightChanged(spot=model, why="no_rows", blind=True)]
+    odoo.step(15)
+    assert watch.said() == []
+    odoo.tables[model] = shown
+    one = max(shown)
+    odoo.unlink(model, one)
+    odoo.step(15)
+    found = [event for poll in drained(watch.source, watch.marks) for event in poll.events]
+    assert [event.body for event in found if isinstance(event.body, SightChanged)] == [
+        SightChanged(spot=model, why="no_rows", blind=False)
+    ]
+    assert [event.body.record_id for event in found if isinstance(event.body, RecordVanished)] == [one]
+
+
+def test_documents_that_are_hidden_are_a_blind_spot() -> None:
+    """Looked at once an hour: where some showed and none does, a right was taken; where none ever did, none was."""
+    odoo = company()
+    watch, never = Watch("odoo/approvals", odoo), Watch("odoo/approvals", lab())
+    assert (watch.said(), never.said()) == ([], [])
+    shown, odoo.tables["purchase.order"] = odoo.tables["purchase.order"], {}
+    never.source.door.odoo.step(3601)  # type: ignore[attr-defined]
+    odoo.step(3601)
+    assert (watch.said(), never.said()) == ([("purchase.order", "no_rows", True)], [])
+    odoo.tables["purchase.order"] = shown
+    odoo.write("purchase.order", min(shown), state="purchase")
+    odoo.step(15)
+    assert watch.said() == [("purchase.order", "no_rows", False)]
 
 
 def test_a_module_that_is_not_there_is_no_blind_spot() -> None:
