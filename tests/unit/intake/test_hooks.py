@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from exporter.config import Secret
+from exporter.config.secret import Scheme
 from exporter.domain.bodies import WebhookReceived
 from exporter.domain.posted import Posted
 from exporter.errors import Refused, StoreBroken, StoreError
@@ -15,6 +17,9 @@ from exporter.intake.hooks import Hooks, Served
 from exporter.intake.reviewing import Reviewing, aside, keeper, posted_of
 from exporter.intake.signatures import Shown
 from exporter.store.review import SetAside
+from tests.unit.intake.test_signatures import NEW, SCHEMES
+from tests.unit.intake.test_signatures import NOW as AT
+from tests.unit.intake.test_signatures import shown as signed
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SECRET = "a-secret-of-a-hook"
@@ -115,3 +120,26 @@ def test_what_was_set_aside_stays_with_its_database() -> None:
         Reviewing(review=store, hooks=hooks(store, tenant="beta"), digests=lambda: ()).retry(1)
     assert (caught.value.status, caught.value.sentence) == (409, "The hook shop belongs to beta now, and this to acme.")
     assert store.within == [None]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_is_good_for_one_hook_is_nothing_to_another(scheme: Scheme) -> None:
+    """R11: the same request at a second hook of the same scheme is refused, also where both have made tokens."""
+    store, made = Store(StoreError("slow")), {"hooks/shop": b"a" * 32, "hooks/bank": sha256(b"of the bank").digest()}
+    keys = {"shop": NEW, "bank": Secret("another-secret-of-a-hook")}
+    served = {
+        name: Served(tenant="acme", name=name, scheme=scheme, secrets=(key,), parse=parse) for name, key in keys.items()
+    }
+    receiving = Hooks(
+        inbox=store,  # type: ignore[arg-type]
+        served=served,
+        now=lambda: {"acme": AT},
+        appended=lambda: None,
+        digests=lambda opens: [made[opens]],
+    )
+    with pytest.raises(Refused) as caught:
+        receiving.receive("bank", signed(scheme))
+    assert (caught.value.status, caught.value.reason, store.within) == (401, "signature", [])
+    with pytest.raises(Refused) as caught:
+        receiving.receive("shop", signed(scheme))
+    assert (caught.value.status, len(store.within)) == (503, 1)  # negative control: it came as far as the store
