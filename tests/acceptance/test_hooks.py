@@ -7,6 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,24 @@ def test_a_token_in_the_path_serves_those_that_sign_nothing(line: tuple[Exporter
     (span,) = roots(collector, "POST /hooks/alertmanager")
     assert (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9 == 300
     assert not any(TOKEN in one for one in exporter.lines)
+
+
+def test_a_payload_that_changed_its_form_is_counted_by_field(line: tuple[Exporter, FakeCollector]) -> None:
+    """It is taken; what it lacks and what nobody knows of it are counted, once a delivery (feature 45)."""
+    exporter, _ = line
+    url = f"{intake(exporter)}/hooks/alertmanager/{TOKEN}"
+    now = datetime.now(UTC).isoformat()
+    alert = {"status": "resolved", "labels": {"alertname": "D"}, "endsAt": now}
+    for changed in ({"surprise": "c4n4ry"}, {"surprise": 1, "startsAt": now}, {"startsAt": now, "generatorURL": ""}):
+        posted = requests.Request("POST", json={"version": "4", "alerts": [alert | changed]})
+        assert send(url, posted).status_code == 202
+    until(lambda: exporter.value("odoo_deliveries_total", hook="alertmanager", result="success") == 3, 40)
+    drift = {
+        dict(labels)["field"]: value
+        for (name, labels), value in exporter.samples().items()
+        if name == "odoo_delivery_schema_drift_total"
+    }
+    assert drift == {"startsAt": 1, "surprise": 2}
 
 
 def test_a_made_token_is_good_at_once_and_stands_nowhere(line: tuple[Exporter, FakeCollector]) -> None:

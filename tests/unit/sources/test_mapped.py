@@ -110,6 +110,25 @@ def test_a_payload_may_be_a_list_itself() -> None:
             parse(mapping, posted(payload))
 
 
+@pytest.mark.parametrize(
+    ("name", "sample"),
+    [
+        ("alertmanager", "alertmanager"),
+        ("github-actions", "github_requested"),
+        ("github-actions", "github_completed"),
+        ("stripe", "stripe_invoice_payment_failed"),
+        ("svix", "svix_exhausted"),
+    ],
+)
+def test_what_a_sender_is_known_to_send_is_no_drift(name: str, sample: str) -> None:
+    """Of senders whose form is documented every top-level name is known, and another one is drift (feature 45)."""
+    mapping, payload = load_mapping(name), json.loads((SAMPLES / f"{sample}.json").read_text())
+    assert {drift for found in parse(mapping, posted(payload)) for drift in found.drift} == set()
+    for one in payload["alerts"] if mapping.each else [payload]:
+        one["surprise"] = CANARY
+    assert {drift for found in parse(mapping, posted(payload)) for drift in found.drift} == {"surprise"}
+
+
 def test_every_shipped_mapping_can_be_loaded() -> None:
     """They are whole."""
     assert [load_mapping(name).name for name in SHIPPED] == [*SHIPPED]
