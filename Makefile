@@ -28,7 +28,9 @@ demo: $(STAMP) ## a simulated company: 30 days of history, then live at 60x; SEC
 	@$(BIN)/odoo-otel demo --days $(DAYS) --speed $(SPEED) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STATE),--state $(STATE)) $(if $(PORT),--port $(PORT))
 
 test: $(STAMP) ## unit, statistics, contract, acceptance, chaos and fuzz tests
-	@.ci/timed $(BIN)/python -m pytest -q --durations=5
+	@.ci/side-by-side \
+	".ci/timed $(BIN)/python -m pytest -q --durations=5 tests/acceptance tests/chaos" \
+	".ci/timed $(BIN)/python -m pytest -q --durations=5 tests/unit tests/statistics tests/contract tests/fuzz"
 
 test-stack: $(STAMP) ## the tests on the real Odoo, Collector, Jaeger and Prometheus (installs them, 15 minutes once)
 	@.ci/timed $(BIN)/python tests/stack/install.py

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,14 @@ def _is_understood(words: list[str]) -> bool:
 def test_commands_that_do_not_exist_are_seen(words: str) -> None:
     """The control: a name or an option that is not ours is no command."""
     assert not _is_understood(words.split())
+
+
+def test_make_test_runs_every_folder_of_tests() -> None:
+    """What `pytest` alone would run is run by `make test`, side by side."""
+    alone = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["testpaths"]
+    target = re.search(r"^test:.*?\n\n", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert target is not None
+    assert sorted(re.findall(r"tests/\w+", target[0])) == sorted(alone)
 
 
 def test_tests_named_in_the_readme_exist() -> None:
