@@ -16,7 +16,9 @@ from tests.stack.servers.odoo_program import OdooOptions, OdooProgram
 from tests.stack.servers.postgres import Postgres
 
 MODULES = "base_automation,rpc,queue_job,base_tier_validation,purchase,purchase_tier_validation,sale,otel_lab"
+PEOPLE_MODULES = "hr_expense,hr_holidays"
 LAB_CODE = Path(__file__).parent.parent / "inside_odoo" / "fixture_company.py"
+PEOPLE_CODE = LAB_CODE.with_name("fixture_people.py")
 QUIET = OdooOptions(cron_threads=0)
 DUMP = "database.dump"
 FILES = "filestore.tar"
@@ -74,11 +76,28 @@ def _lab(place: Path) -> Mapping[str, str]:
     with _workshop() as (postgres, program):
         Template(TINY.place).restore(postgres, program)
         started = time.monotonic()
-        printed = program.shell(LAB_CODE.read_text() + "\nimport json\nprint(json.dumps(build(env)))\n")
-        (place / FACTS).write_text(json.dumps(json.loads(printed.splitlines()[-1]), indent=1) + "\n")
+        _write_facts(place, program, LAB_CODE)
         say("odoo-lab", "made the fixture company", started)
         Template(place).save(postgres, program)
     return {}
+
+
+def _people(place: Path) -> Mapping[str, str]:
+    """The fixture company with expenses and time off: a database of its own, its modules slow all others down."""
+    with _workshop() as (postgres, program):
+        Template(LAB.place).restore(postgres, program)
+        started = time.monotonic()
+        program.run("server", "-i", PEOPLE_MODULES, "--skip-auto-install", "--stop-after-init", "--no-http")
+        _write_facts(place, program, PEOPLE_CODE)
+        say("odoo-people", f"initialised {PEOPLE_MODULES}", started)
+        Template(place).save(postgres, program)
+    return {"modules": PEOPLE_MODULES}
+
+
+def _write_facts(place: Path, program: OdooProgram, code: Path) -> None:
+    """What `build` of a file says of what it made."""
+    printed = program.shell(code.read_text() + "\nimport json\nprint(json.dumps(build(env)))\n")
+    (place / FACTS).write_text(json.dumps(json.loads(printed.splitlines()[-1]), indent=1) + "\n")
 
 
 _ADDON = sorted(file for file in (LAB_ADDONS / "otel_lab").rglob("*") if file.suffix in {".py", ".csv"})
@@ -87,3 +106,9 @@ TINY = Install(
     name="odoo-tiny", version=digest(*_INPUTS), build=_tiny, needs=("postgresql", "odoo", "odoo-venv", "oca-addons")
 )
 LAB = Install(name="odoo-lab", version=digest(*_INPUTS, LAB_CODE.read_text()), build=_lab, needs=("odoo-tiny",))
+PEOPLE = Install(
+    name="odoo-people",
+    version=digest(*_INPUTS, LAB_CODE.read_text(), PEOPLE_MODULES, PEOPLE_CODE.read_text()),
+    build=_people,
+    needs=("odoo-lab",),
+)

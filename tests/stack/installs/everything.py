@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.stack.installs import databases, debian, golang, n8n, odoo
 from tests.stack.installs.cache import Install, InstallError, ensure, root, say
 
-ALL = (debian.POSTGRES, odoo.ODOO, odoo.VENV, odoo.OCA, databases.TINY, databases.LAB, *golang.ALL)
+ALL = (debian.POSTGRES, odoo.ODOO, odoo.VENV, odoo.OCA, databases.TINY, databases.LAB, databases.PEOPLE, *golang.ALL)
 ASKED_FOR = (n8n.N8N,)  # only when they are named
 BY_NAME = {install.name: install for install in (*ALL, *ASKED_FOR)}
 
