@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.domain.bodies import WebhookReceived
 from exporter.domain.causes import failure
@@ -108,7 +109,8 @@ def _began(event: Event) -> datetime:
 def _failure(body: WebhookReceived) -> Failure | None:
     if body.result not in BAD:
         return None
-    return failure(body.error_type or body.status or "_OTHER", body.error, body.http_status)
+    found = failure(body.error_type or body.status or "_OTHER", body.error, body.http_status)
+    return replace(found, failure_class=body.failure_class) if body.failure_class else found
 
 
 def _step(event: Event) -> Step:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from exporter.domain.runs import Attributes, Result, WaitKind
+from exporter.domain.runs import Attributes, FailureClass, Result, WaitKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,8 @@ class WebhookReceived:
     `delivery` is the sender's id of it, else a digest of the body. Deliveries of one hook with the same `run` tell of
     one Run; without one each is its own. `kind` (`invoice.paid`) has few values. `result` is None while what it tells
     of goes on. `correlation` holds link keys (domain/links.py) of the records it names. `drift` names the fields that
-    the mapping expects and the payload lacks (or has with another type). `attempt` counts from 1.
+    the mapping expects and the payload lacks (or has with another type). `attempt` counts from 1. `failure_class` is
+    whose fault a failure is where the mapping says so; "": what failed says it.
     """
 
     hook: str
@@ -37,6 +38,7 @@ class WebhookReceived:
     size: int = 0
     drift: tuple[str, ...] = ()
     attributes: Attributes = ()
+    failure_class: FailureClass | Literal[""] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,12 @@ from typing import Any, get_args
 
 import yaml
 
-from exporter.domain.runs import Result
+from exporter.domain.runs import FailureClass, Result
 from exporter.errors import ConfigError
 
 Pointer = tuple[str, ...]
 RESULTS = frozenset(get_args(Result))
+CLASSES: frozenset[FailureClass] = frozenset({"business", "technical"})
 ONGOING = "open"  # what a status means while it goes on
 
 
@@ -32,6 +33,7 @@ class Definition:
         correlation: places of references to records; attributes: name -> place of what else may be kept.
         constants: attributes that are always the same.
         results: status -> Result, or `open` while it goes on; `otherwise` for every other status.
+        classes: status -> whose fault it is where that is a failure; for others its cause says so.
         required: places without which a payload is not what this mapping expects (schema drift).
         known: top-level names; others are schema drift. Empty: all are taken.
     """
@@ -53,6 +55,7 @@ class Definition:
     attributes: Mapping[str, Pointer] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
     results: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
     otherwise: str = "success"
     required: tuple[Pointer, ...] = ()
     known: frozenset[str] = frozenset()
@@ -106,6 +109,14 @@ def _results(where: str, raw: object, faults: list[str]) -> dict[str, str]:
     return {str(name): _result(f"{where}.{name}", to, faults) for name, to in _mapping(where, raw, faults).items()}
 
 
+def _classes(where: str, raw: object, faults: list[str]) -> dict[str, str]:
+    found = {str(name): str(to) for name, to in _mapping(where, raw, faults).items()}
+    for name, to in found.items():
+        if to not in CLASSES:
+            _fault(f"{where}.{name}", " or ".join(sorted(CLASSES)), faults)
+    return found
+
+
 def _names(where: str, raw: object, faults: list[str]) -> frozenset[str]:
     return frozenset(map(str, raw)) if isinstance(raw, list) else frozenset(_fault(where, "a list of names", faults))
 
@@ -145,6 +156,7 @@ _READERS: Mapping[str, Callable[[str, object, list[str]], object]] = {
     "attributes": _attributes,
     "constants": _constants,
     "results": _results,
+    "classes": _classes,
     "known": _names,
     "otherwise": _result,
 }

@@ -104,6 +104,7 @@ def _delivery(definition: Definition, posted: Posted, found: dict[str, Any], par
         size=len(posted.raw),
         drift=tuple(take.drift()),
         attributes=tuple(take.attributes()),
+        failure_class=definition.classes.get(status, ""),  # type: ignore[arg-type] # the definition was checked
     )
 
 

@@ -1,6 +1,7 @@
 """Mappings: what a payload becomes, what of it never leaves, and what is said of a mapping with faults."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from exporter.domain.bodies import WebhookReceived
 from exporter.domain.posted import Posted
 from exporter.errors import ConfigError, Refused
+from exporter.fold.deliveries import _failure
 from exporter.fold.route import owes
 from exporter.sources.mapped import SHIPPED, event_of, load_mapping, parse, parse_mapping
 from exporter.sources.mapped.reading import when
@@ -217,6 +219,26 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         load_mapping("nothing.yaml", tmp_path)
     (tmp_path / "own.yaml").write_text("delivery: /id")
     assert load_mapping("own.yaml", tmp_path).delivery == (("id",),)
+
+
+def test_a_status_may_say_whose_fault_it_is() -> None:
+    """A class per result: the mapping's word counts before what the failure itself says, for that status alone."""
+    mapping = parse_mapping(MAPPED, "m")
+    declined, broken, paid = (parse(mapping, posted({"state": one}))[0] for one in ("declined", "broken", "paid"))
+    assert [one.failure_class for one in (declined, broken, paid)] == ["business", "", ""]
+    told = [_failure(replace(one, error="connection timed out")) for one in (declined, broken, paid)]
+    assert [one and (one.failure_class, one.cause) for one in told] == [
+        ("business", "timeout"),
+        ("technical", "timeout"),
+        None,
+    ]
+    with pytest.raises(ConfigError, match=r"mapping m, classes\.x: must be business or technical"):
+        parse_mapping("{status: /state, classes: {x: human}}", "m")
+    with pytest.raises(ConfigError, match="mapping m, classes: must be names with values"):
+        parse_mapping("classes: [business]", "m")
+
+
+MAPPED = "{status: /state, results: {declined: failure, broken: failure}, classes: {declined: business}}"
 
 
 @pytest.mark.parametrize(
