@@ -88,7 +88,8 @@ def _stopping() -> Flag:
 def check(path: Path | None, *, problems: bool) -> None:
     """Connect to every database and say what can be seen there, and what cannot.
 
-    Nothing is stored, nothing is written to Odoo. Ends with 0 when nothing is wrong (notes are no fault), 1 when
+    Nothing is stored, nothing is written to Odoo; where there is a store, it says whether a database was restored since
+    it was read. Ends with 0 when nothing is wrong (notes are no fault), 1 when
     something cannot be seen or will go wrong, 2 when a database cannot be watched at all, 78 when the configuration has
     faults.
     """
@@ -99,7 +100,7 @@ def check(path: Path | None, *, problems: bool) -> None:
     found: list[checking.Said] = []
     clock = SystemClock()
     each = chain.from_iterable(checking.ask(database, clock) for database in config.databases)
-    for said in chain(each, checking.around(config, os.environ)):
+    for said in chain(each, checking.changed(config), checking.around(config, os.environ)):
         found.append(said)
         if not problems or checking.CODES[said.severity]:
             click.echo(str(said))

@@ -302,6 +302,9 @@ class Reader(Protocol):
     def tenant(self, name: str) -> Tenant | None:
         """Who a tenant is, and since when it is read: what ended before is history. None: it never answered."""
 
+    def marks(self, tenant: str, source: str) -> dict[str, str]:
+        """How far a Source was read, and what the service remembers: key -> mark."""
+
     def series(self, tenant: str) -> list[str]:
         """The names of every series that has a number, in order."""
 

@@ -58,6 +58,7 @@ SELECT name FROM names WHERE name IS NOT NULL
 # What loops/tenants.py remembers of a tenant at its first start.
 _TENANT = "SELECT mark FROM marks WHERE tenant = ? AND source = 'service' AND key = 'tenant'"
 _COUNTED = f"SELECT source, mark FROM marks WHERE tenant = ? AND key LIKE '{COUNTED}%' ORDER BY source, key"  # noqa: S608
+_MARKS = "SELECT key, mark FROM marks WHERE tenant = ? AND source = ?"
 _FIRST_OBSERVATION = """
 SELECT at, run FROM observations WHERE tenant = ? AND series = ? ORDER BY at DESC, run DESC LIMIT 1 OFFSET ?
 """
@@ -175,6 +176,10 @@ class SqliteReader:
         """Who a tenant is, and since when it is read: what ended before is history. None: it never answered."""
         found = self._rows(_TENANT, (name,))
         return _decode_tenant(str(found[0][0])) if found else None
+
+    def marks(self, tenant: str, source: str) -> dict[str, str]:
+        """How far a Source was read, and what the service remembers: key -> mark."""
+        return {str(key): str(mark) for key, mark in self._rows(_MARKS, (tenant, source))}
 
     def series(self, tenant: str) -> list[str]:
         """The names of every series that has a number, in order."""

@@ -266,6 +266,50 @@ def test_a_right_withdrawn_while_it_runs_changes_nothing(tmp_path: Path, collect
     assert said(collector) == []
 
 
+def _check(config: Path) -> tuple[int, str]:
+    """Exit code and words of `odoo-otel check`."""
+    found = CliRunner().invoke(cli.main, ["check", "--config", str(config)])
+    return found.exit_code, found.output
+
+
+def test_check_names_a_copy(tmp_path: Path) -> None:
+    """Two databases with one uuid cannot be watched (exit code 2); with another environment they can."""
+    with LiveServer(company()) as original, LiveServer(company()) as copy:
+        twin = copy.entry("twin")
+        for environment, code, words in (
+            ("production", 2, "error   twin: It has the uuid of acme: one is a copy of the other, their ids would be"),
+            ("staging", 0, "note    twin: It has the uuid of acme: one is a copy of the other. Their environments"),
+        ):
+            config = tmp_path / "config.yaml"
+            entries = [original.entry("acme"), {**twin, "environment": environment}]
+            config.write_text(json.dumps({"state_dir": str(tmp_path / "state"), "databases": entries}))
+            found, said = _check(config)
+            assert words in said
+            assert found == code, said
+
+
+def test_check_says_that_it_was_restored(tmp_path: Path) -> None:
+    """Before a poll has seen it, by what the store remembers, and afterwards; it is no fault."""
+    odoo = company()
+    one = live.cron(odoo, "LAB ok")
+    with LiveServer(odoo) as server, Exporter(tmp_path, [server.entry("acme")]) as exporter:
+        backup = odoo.backup()
+        odoo.now += timedelta(seconds=30)
+        live.ran(odoo, one)
+        until(lambda: exporter.value("odoo_cron_runs_total", result="success") == 1)
+        assert "restored" not in _check(tmp_path / "config.yaml")[1]
+        exporter.stop()
+        odoo.restore(backup)
+        assert (
+            "note    acme: It was restored since it was read: what it did up to" in _check(tmp_path / "config.yaml")[1]
+        )
+        exporter.start()
+        until(lambda: any("was restored" in line for line in exporter.lines))
+        said = _check(tmp_path / "config.yaml")[1]
+        assert "note    acme: It was restored: that was seen at" in said
+        assert "since it was read" not in said
+
+
 def test_check_says_that_it_is_neutralized() -> None:
     """A note, not a fault."""
     odoo = company()

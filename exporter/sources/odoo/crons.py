@@ -5,6 +5,7 @@ older than the progress rows of the same poll. The scheduler writes ir.cron with
 is read in full every time. Before Odoo 18 ir.cron is all there is, and it does not say how a run ended.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -12,7 +13,7 @@ from exporter.domain.bodies import CronCounted, CronTrigger, RecordVanished
 from exporter.domain.events import encode_body
 from exporter.domain.redact import mask
 from exporter.sources.odoo.door import Domain, Row
-from exporter.sources.odoo.known import forget_absent, new_version, recall
+from exporter.sources.odoo.known import forget_absent, new_version, parsed
 from exporter.sources.odoo.naming import xmlids, zones
 from exporter.sources.odoo.progress import PROGRESS, read_progress
 from exporter.sources.odoo.reading import Reading, from_second, second
@@ -107,12 +108,16 @@ def _called(cron: CronCounted) -> str:
 
 def _went_back(reading: Reading, cron: CronCounted) -> None:
     """`lastcall` never does, but in a database that was restored, or under a clock that was set back."""
-    known = recall(reading, "cron", cron.cron_id)
-    if known is None or not known.about:
-        return
-    called = from_second(known.about)
-    if (cron.lastcall is None or cron.lastcall < called) and called < reading.began_at:
+    called = called_at(reading.marks, cron.cron_id).get(cron.cron_id)
+    if called is not None and (cron.lastcall is None or cron.lastcall < called) and called < reading.began_at:
         reading.restored(called)
+
+
+def called_at(marks: Mapping[str, str], *wanted: int) -> dict[int, datetime]:
+    """When the actions were called last, as they were read; all of them where none is named."""
+    keys = [f"cron/{one}" for one in wanted] or [key for key in marks if key.startswith("cron/")]
+    known = {key: version for key in keys if (version := parsed(marks.get(key))) is not None and version.about}
+    return {int(key.removeprefix("cron/")): from_second(version.about) for key, version in known.items()}
 
 
 def _trigger(row: Row) -> CronTrigger:

@@ -22,7 +22,11 @@ class Version:
 
 def recall(reading: Reading, kind: str, one: int) -> Version | None:
     """What was last told of row `one`."""
-    mark = reading.marks.get(f"{kind}/{one}")
+    return parsed(reading.marks.get(f"{kind}/{one}"))
+
+
+def parsed(mark: str | None) -> Version | None:
+    """From a mark."""
     if mark is None:
         return None
     number, found, settled, about = mark.split(" ", 3)
