@@ -110,8 +110,22 @@ def unsampled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def reconciled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The same with a rule in Odoo that tells both of us of every confirmed purchase."""
+    with _lab(tmp_path_factory.mktemp("reconciled"), ruled=True) as found:
+        yield found
+
+
+def _rule(odoo: LiveOdoo, *addresses: str) -> None:
+    """An automation rule that posts every confirmed purchase to these addresses."""
+    rule = odoo.insert("base.automation", filter_domain="[('state', '=', 'purchase')]", trigger_field_ids=(1,))
+    for number, url in enumerate(addresses):
+        odoo.insert("ir.actions.server", name=f"Tell {number}", base_automation_id=rule, webhook_url=url)
+
+
 @contextmanager
-def _lab(folder: Path, *, native: bool = False, **more: str) -> Iterator[Lab]:
+def _lab(folder: Path, *, native: bool = False, ruled: bool = False, **more: str) -> Iterator[Lab]:
     intake = free_port()
     hook = f"http://127.0.0.1:{intake}/hooks/n8n/{TOKEN}"
     with ExitStack() as stack:
@@ -122,11 +136,14 @@ def _lab(folder: Path, *, native: bool = False, **more: str) -> Iterator[Lab]:
             n8n.api(drive, f"/workflows/{file.stem}/activate", {})
         odoo = live_lab(running=True)
         odoo.write("purchase.order", live.order(odoo), name="P00099")
+        if ruled:
+            _rule(odoo, f"http://127.0.0.1:{intake}/hooks/odoo/{TOKEN}", f"{n8n.url}/webhook/order")
         server = stack.enter_context(LiveServer(odoo))
         entry = server.entry(
             "acme",
-            poll_seconds=20,
-            hooks={"n8n": {"scheme": "token", "secrets": "${env:HOOK_TOKEN}"}},
+            poll_seconds=1 if ruled else 20,
+            missing_after=15,
+            hooks={name: {"scheme": "token", "secrets": "${env:HOOK_TOKEN}"} for name in ("n8n", "odoo")},
             n8n={"url": n8n.url, "api_key": read, "native_otel": native},
         )
         stack.enter_context(_variable("HOOK_TOKEN", TOKEN))

@@ -97,6 +97,25 @@ def test_a_retry_is_linked_to_the_original(lab: Lab) -> None:
     assert [name for name in lab.below(retry) if name.startswith("node")] == ["node HTTP Request"]
 
 
+def test_a_cancelled_wait_is_a_cancellation(lab: Lab) -> None:
+    """Somebody stops an execution that waits: it is over, no failure, and waits no more (feature 60)."""
+    assert lab.n8n.call("/webhook/approval", {}) == 200
+    execution = lab.last("appro0000000001", "waiting")["id"]
+    lab.n8n.api(lab.drive, f"/executions/{execution}/stop", {})
+    lab.ends(execution, "canceled")
+    root = lab.root(execution)
+    assert (words(root)["odoo.run.result"], root.status.code) == ("cancellation", 0)
+
+
+def test_what_takes_too_long_is_a_timeout(lab: Lab) -> None:
+    """A workflow that may take a second and takes two: n8n calls it canceled, which it is not (features 10, 79)."""
+    lab.n8n.call("/webhook/hasty", {})
+    execution = lab.last("hasty0000000001", "canceled")["id"]
+    root = lab.root(execution)
+    assert words(root)["odoo.run.result"] == "timeout"
+    assert root.status.code == 2
+
+
 def crash(lab: Lab) -> str:
     """Kill n8n while an execution waits for an answer; which one."""
     calling = Thread(target=lab.n8n.call, args=("/webhook/order?p=/slow", {"odoo_ref": "none"}), daemon=True)

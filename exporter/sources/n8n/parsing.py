@@ -19,6 +19,7 @@ ONGOING = frozenset({"new", "running", "waiting"})
 SHORT = 120  # characters of a name
 _BY_OUTPUT = "continueErrorOutput"
 _GOES_ON = frozenset({"continueRegularOutput", _BY_OUTPUT})
+TIMED_OUT = Said("TimeoutExecutionCancelledError")
 _SAYS_ALL = ("Crashed", "Cancelled", "Canceled")  # classes of errors that need no words
 
 
@@ -118,7 +119,22 @@ def _nodes(detail: Detail) -> Sequence[NodeDefinition]:
 
 def _error(detail: Detail) -> Said:
     result = detail.data.result_data if detail.data else None
-    return _words(result.error, result.redacted_error) if result else NOTHING
+    said = _words(result.error, result.redacted_error) if result else NOTHING
+    return TIMED_OUT if said is NOTHING and _is_timed_out(detail) else said
+
+
+def _is_timed_out(detail: Detail) -> bool:
+    """Whether n8n stopped it because it took longer than its workflow may: 2.41 says "canceled" and no more.
+
+    Whoever stops one by hand leaves a ManualExecutionCancelledError. A limit of the whole n8n (EXECUTIONS_TIMEOUT) does
+    not show: what that stops stays a cancellation.
+    """
+    settings = detail.workflow_data.settings if detail.workflow_data else None
+    limit = settings.execution_timeout if settings else None
+    if detail.status != "canceled" or not isinstance(limit, int | float) or limit <= 0:
+        return False
+    began, ended = detail.started_at, detail.stopped_at
+    return began is not None and ended is not None and (ended - began).total_seconds() >= limit
 
 
 def _words(error: ErrorWords | None, redacted: Redacted | None) -> Said:

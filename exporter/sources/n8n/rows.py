@@ -143,11 +143,18 @@ class NodeDefinition(Struct, frozen=True, kw_only=True, rename="camel"):
     continue_on_fail: bool = False
 
 
+class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What was set of a workflow: the seconds it may run, none where that is not above 0."""
+
+    execution_timeout: float | str | None = None
+
+
 class WorkflowData(Struct, frozen=True, kw_only=True):
     """The workflow as it was when it was executed."""
 
     name: str = ""
     nodes: Sequence[NodeDefinition] = ()
+    settings: Settings | None = None
 
 
 class Detail(Listed, frozen=True, kw_only=True, rename="camel"):

@@ -153,6 +153,12 @@ def test_a_wait_that_was_cancelled_ended_with_it() -> None:
     assert (node(found, "Wait").wait, node(found, "Wait").ended_at) == ("human", at("13:41:30.077"))
 
 
+def test_what_ran_longer_than_it_may_was_timed_out() -> None:
+    """n8n 2.41 says "canceled" and no error, as recorded: the workflow's own limit tells it from a cancellation."""
+    found = of("hasty")
+    assert (found.status, found.error_type) == ("canceled", "TimeoutExecutionCancelledError")
+
+
 def test_a_crashed_node_stands_behind_those_that_had_ended() -> None:
     """n8n gives its start in seconds: it is taken for the end of the node before, within that second."""
     found = of("crashed")
