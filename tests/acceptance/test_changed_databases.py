@@ -87,10 +87,11 @@ def test_an_upgrade_is_said_and_read_through_the_new_door(tmp_path: Path, collec
 
 
 def test_a_neutralized_database_wakes_nobody(tmp_path: Path, collector: FakeCollector) -> None:
-    """A restored staging copy: its failing and missed actions open nothing; live again, they do."""
+    """A staging copy: a failing and a missed action open nothing; live again, the next failure does."""
     odoo = company()
     neutralize(odoo)
-    one = live.cron(odoo, "LAB fails")
+    one, missed = live.cron(odoo, "LAB fails"), live.cron(odoo, "LAB missed")
+    odoo.raw("ir.cron", missed, nextcall=odoo.now - timedelta(hours=2))
     with (
         LiveServer(odoo) as server,
         Exporter(tmp_path, [server.entry("acme")], endpoint=collector.url) as exporter,
