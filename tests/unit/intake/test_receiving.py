@@ -157,11 +157,11 @@ def test_a_store_that_cannot_write_is_503(desk: Desk, error: StoreError, reason:
 
 
 def test_what_the_listener_refuses_is_counted(desk: Desk) -> None:
-    """A body or head too large, or no HTTP at all, never reaches the app; our own 500 is no refusal."""
-    for status in (413, 431, 400, 500):
+    """What is too large, too slow or no HTTP at all never reaches the app; our own 500 is no refusal."""
+    for status in (413, 431, 408, 400, 500):
         desk.receiving.refused_before(status)
 
-    assert desk.receiving.refused() == {"too_large": 2, "not_http": 1}
+    assert desk.receiving.refused() == {"too_large": 2, "too_slow": 1, "not_http": 1}
 
 
 def test_other_paths_and_methods_are_not_there(desk: Desk) -> None:
