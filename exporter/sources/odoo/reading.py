@@ -224,7 +224,8 @@ class Reading:
                 self.restored(from_second(str(found.begins[-1])))
             if found == tail:
                 return tail, rows
-            tail, told = found, {}  # they were judged
+            told = {one: made for one, made in told.items() if page.rows.get(one) == made}  # the others were judged
+            tail = found
 
     def _newest_before(self, table: Table, at: int) -> int:
         older: Domain = [*table.rows, ["create_date", "<=", stamp(from_second(str(at)))]]

@@ -11,9 +11,11 @@ or the database was restored. Only then do ids come again, with a row that was m
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import msgspec
+
+MOST = 100  # spans of ids that are known as gone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class Tail:
         seen: ids above `low` that were told.
         newest: the second in which the newest row was made when all was read last; 0: it never was.
         coming: the same of what was read since.
-        lost: the highest id that was told and is not there any more, 0 for none; `lost_at`: `newest` at that time.
+        lost: ids that were told, or passed, and are not there any more; `lost_at`: `newest` when the last was seen so.
         begins: `newest` each time ids came again: what was made later is of another epoch.
     """
 
@@ -35,7 +37,7 @@ class Tail:
     seen: frozenset[int] = field(default_factory=frozenset)
     newest: int = 0
     coming: int = 0
-    lost: int = 0
+    lost: tuple[range, ...] = ()
     lost_at: int = 0
     begins: tuple[int, ...] = ()
 
@@ -108,9 +110,21 @@ def checked(tail: Tail, page: Shown, newest_before: Callable[[int], int]) -> Tai
     seen = frozenset(one for one in tail.seen - again - gone if one > low)
     if again:
         begins = (*tail.begins, tail.lost_at or tail.newest)
-        return replace(tail, low=low, seen=seen, lost=0, lost_at=0, begins=begins)
-    lost_at = min(tail.lost_at or tail.newest, tail.newest)
-    return replace(tail, low=low, seen=seen, lost=max(tail.lost, *gone), lost_at=lost_at)
+        return replace(tail, low=low, seen=seen, lost=(), lost_at=0, begins=begins)
+    lost = joined([*tail.lost, *(range(one, one + 1) for one in gone), range(low + 1, tail.low + 1)])
+    return replace(tail, low=low, seen=seen, lost=lost, lost_at=tail.newest)
+
+
+def joined(spans: Iterable[range]) -> tuple[range, ...]:
+    """The same ids in as few spans as they need; of more than MOST the lowest are taken for one."""
+    found: list[range] = []
+    for span in sorted((one for one in spans if one), key=lambda one: (one.start, one.stop)):
+        if found and span.start <= found[-1].stop:
+            found[-1] = range(found[-1].start, max(found[-1].stop, span.stop))
+        else:
+            found.append(span)
+    many = found[: max(len(found) - MOST + 1, 0)]
+    return tuple([range(many[0].start, many[-1].stop), *found[len(many) :]] if many else found)
 
 
 def _comes_again(tail: Tail, page: Shown, one: int, made: int) -> bool:
@@ -118,12 +132,13 @@ def _comes_again(tail: Tail, page: Shown, one: int, made: int) -> bool:
         return made != page.watched[one]
     if tail.has(one) and one > tail.after:
         return made > tail.newest
-    return one <= tail.lost and made > tail.lost_at
+    return made > tail.lost_at and any(one in span for span in tail.lost)
 
 
 def write_tail(tail: Tail) -> str:
     """As a mark: `seen` as ranges, which stay short when ids follow one another."""
-    times = (tail.newest, tail.coming, tail.lost, tail.lost_at, *tail.begins)
+    lost = ",".join(f"{span.start}-{span.stop - 1}" for span in tail.lost) or "0"
+    times = (tail.newest, tail.coming, lost, tail.lost_at, *tail.begins)
     return " ".join([str(tail.low), str(tail.reached), _ranges(sorted(tail.seen)), *map(str, times)])
 
 
@@ -132,16 +147,16 @@ def read_tail(mark: str | None) -> Tail:
     if not mark:
         return Tail()
     low, reached, ranges, *others = mark.split(" ")
-    newest, coming, lost, lost_at, *begins = map(int, others or (0, 0, 0, 0))
+    newest, coming, lost, lost_at, *begins = others or ("0", "0", "0", "0")
     return Tail(
         low=int(low),
         reached=int(reached),
         seen=frozenset(_ids(ranges)),
-        newest=newest,
-        coming=coming,
-        lost=lost,
-        lost_at=lost_at,
-        begins=tuple(begins),
+        newest=int(newest),
+        coming=int(coming),
+        lost=joined(_spans(lost)) if lost != "0" else (),
+        lost_at=int(lost_at),
+        begins=tuple(map(int, begins)),
     )
 
 
@@ -154,9 +169,13 @@ def _ranges(ids: Sequence[int]) -> str:
 
 
 def _ids(ranges: str) -> Iterable[int]:
+    return chain.from_iterable(_spans(ranges))
+
+
+def _spans(ranges: str) -> Iterable[range]:
     for part in ranges.split(",") if ranges else ():
         first, _, last = part.partition("-")
-        yield from range(int(first), int(last) + 1)
+        yield range(int(first), int(last or first) + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

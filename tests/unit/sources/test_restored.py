@@ -23,7 +23,7 @@ from exporter.domain.bodies import (
 from exporter.domain.events import Event
 from exporter.sources.odoo.options import OdooOptions
 from exporter.sources.odoo.registry import OdooSource
-from exporter.sources.odoo.tail import Tail, read_tail, write_tail
+from exporter.sources.odoo.tail import MOST, Tail, joined, read_tail, write_tail
 from tests.fakes import odoo_live as live
 from tests.fakes.odoo import FakeDoor, FakeOdoo, Transaction, drained
 from tests.fakes.odoo_lab import lab, tracked
@@ -167,6 +167,33 @@ def test_deleted_rows_are_no_restore() -> None:
     assert reader.restored == []
 
 
+def test_a_run_that_commits_late_below_a_deleted_one_is_no_restore() -> None:
+    """Its id was passed and never told, and it was made later than all that was: it is told, and no epoch begins."""
+    odoo = FakeOdoo()
+    reader = Reader(odoo)
+    early = odoo.begin()
+    odoo.step(3)
+    late = odoo.begin()
+    late.insert("ir.cron.progress", cron_id=1)
+    early.insert("ir.cron.progress", cron_id=1)
+    early.commit()
+    assert [event.key for event in reader.poll()] == ["0/odoo/crons/progress/2/ended"]
+    odoo.unlink("ir.cron.progress", 2)
+    reader.poll()
+    late.commit()
+    assert [event.key for event in reader.poll()] == ["0/odoo/crons/progress/1/ended"]
+    assert reader.restored == []
+
+
+def test_ids_that_are_gone_are_kept_in_few_spans() -> None:
+    """Neighbours are one span; of very many the lowest are, so that a mark stays short."""
+    assert joined([range(5, 7), range(1, 3), range(2, 4), range(7, 8), range(0)]) == (range(1, 4), range(5, 8))
+    many = joined(range(2 * one, 2 * one + 1) for one in range(500))
+    assert len(many) == MOST
+    assert (many[0].start, many[-1], 998 in many[-1]) == (0, range(998, 999), True)
+    assert all(any(2 * one in span for span in many) for one in range(500))
+
+
 def test_a_trigger_whose_id_comes_again_is_told() -> None:
     """Whether or not a poll saw that the first one was gone."""
     odoo = FakeOdoo()
@@ -207,7 +234,16 @@ def test_a_tail_of_an_earlier_version_is_read() -> None:
     """Marks of before the epochs: what was told stays told, and nothing is taken for a restore."""
     assert read_tail("5 0 7-9") == Tail(low=5, seen=frozenset({7, 8, 9}))
     assert read_tail("5 0 ") == Tail(low=5)
-    full = Tail(low=5, reached=2, seen=frozenset({7, 8}), newest=99, coming=100, lost=12, lost_at=98, begins=(7, 50))
+    full = Tail(
+        low=5,
+        reached=2,
+        seen=frozenset({7, 8}),
+        newest=99,
+        coming=100,
+        lost=(range(3, 4), range(9, 13)),
+        lost_at=98,
+        begins=(7, 50),
+    )
     assert read_tail(write_tail(full)) == full
 
 
