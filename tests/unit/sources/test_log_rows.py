@@ -95,6 +95,21 @@ def test_what_commits_late_is_told() -> None:
     assert says(told(of, marks)) == ["inbound.failed"]
 
 
+def test_what_commits_late_before_an_outage_is_told() -> None:
+    """Nobody looked for longer than the newest row is remembered: a row below it was not there yet when it was (R3)."""
+    odoo, marks = lab(), dict[str, str]()
+    of = source(odoo)
+    slow = odoo.begin()
+    slow.insert("ir.logging", name="Webhook Log", message=FAILED, level="ERROR")
+    run(odoo)
+    assert len(told(of, marks)) == 3
+    slow.commit()
+    odoo.step(1200)
+    assert says(told(of, marks)) == ["inbound.failed"]
+    odoo.step(1200)
+    assert told(of, marks) == []
+
+
 def test_a_failed_call_is_told_once_where_both_wrote_it_down() -> None:
     """The rule logs its calls and the database its log: one failure, two rows, one Event; else whichever there is."""
     for logs_calls, names in ((True, ["Webhook Log"]), (False, [AUTOMATION])):

@@ -147,6 +147,28 @@ def test_a_database_that_keeps_no_log_is_blind_for_reasons() -> None:
     assert Watch("odoo/logging", company(), odoo_log=True).said() == []
 
 
+def test_a_log_of_warnings_alone_is_none() -> None:
+    """`log_db_level=warning` has a row now and then, none of a run: off, and steadily so; a rule's own are none."""
+    odoo = company()
+    watch = Watch("odoo/logging", odoo)
+    assert watch.said() == [("log_db", "log_off", True)]
+    for level, name in (("WARNING", "werkzeug"), ("INFO", "Webhook Log"), ("ERROR", "odoo.addons.base.models.ir_cron")):
+        odoo.insert("ir.logging", name=name, message="Hm", level=level)
+        odoo.step(601)
+        assert watch.said() == []
+    odoo.insert("ir.logging", name="werkzeug", message="GET /web", level="INFO")
+    odoo.insert("ir.logging", name="werkzeug", message="Hm", level="WARNING")
+    odoo.step(601)
+    assert watch.said() == [("log_db", "log_off", False)]
+
+
+def test_a_row_of_the_log_without_a_time_fails_no_poll() -> None:
+    """Whoever writes into ir.logging by SQL may leave its date out: the log goes on being read."""
+    odoo = company()
+    odoo.insert("ir.logging", name="werkzeug", message="GET /web", level="INFO", create_date=False)
+    assert Watch("odoo/logging", odoo).said() == [("log_db", "log_off", True)]
+
+
 def test_a_blind_spot_is_a_gauge() -> None:
     """1 while it is blind, 0 when it sees again; no Event is taken for another."""
     odoo = company()
