@@ -26,7 +26,6 @@ class Poll:
         events: in the order they are to be appended.
         mark_changes: key -> mark; None deletes the mark.
         more: there is more to read at once (a backlog); poll again without waiting.
-        history: the backlog is still being read: what it holds is older than the first poll or the last outage.
         refused: rows left out.
         read_until: everything that happened up to here was handed out; None while a backlog is being read in another
             order than time's. Timers due by then may fire (decision 2).
@@ -39,7 +38,6 @@ class Poll:
     events: tuple[Event, ...] = ()
     mark_changes: Mapping[str, str | None] = field(default_factory=dict)
     more: bool = False
-    history: bool = False
     refused: tuple[RefusedRow, ...] = ()
     missing: tuple[str, ...] = ()
     failed: str = ""

@@ -34,7 +34,7 @@ class Reading:
         self._events: list[Event] = []
         self._refused: list[RefusedRow] = []
         self._missing: list[str] = []
-        self._is_short, self._is_blind, self._history = False, False, False
+        self._is_short, self._is_blind = False, False
         self.began_at = door.server_time()
         self._kin = Kin(door=door, options=options, memory=memory, began_at=self.began_at)
 
@@ -55,7 +55,6 @@ class Reading:
             events=tuple(self._events),
             mark_changes=changed | dict.fromkeys(self._before.keys() - self._marks.marks.keys()),
             more=more,
-            history=self._history,
             refused=tuple(self._refused),
             missing=(*self._missing, *self._kin.missing),
             read_until=None if self._marks.todo() or self._marks.past() else self.began_at,
@@ -175,7 +174,6 @@ class Reading:
             if row.number > low and not self._is_old(row):
                 self._look(row, is_new=True)
         self._marks.set_past(low, None if self._is_end(shown, low) else page.next_cursor)
-        self._history = True
 
     def _is_old(self, row: Listed) -> bool:
         """Whether it is older than what is read at all; what goes on never is."""

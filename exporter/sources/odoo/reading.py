@@ -72,7 +72,6 @@ class Reading:
         self.marks = dict(marks)
         self.began_at = door.server_time()
         self.more = False
-        self.history = False
         self.restored_after: datetime | None = None
         self._before = marks
         self._events: list[Event] = []
@@ -87,7 +86,6 @@ class Reading:
             events=tuple(self._events),
             mark_changes=changed | dict.fromkeys(self._before.keys() - self.marks.keys()),
             more=self.more,
-            history=self.history,
             refused=tuple(self._refused),
             missing=tuple(self._missing),
             read_until=None if self.more else self.began_at,

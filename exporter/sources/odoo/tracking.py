@@ -38,7 +38,7 @@ def read_tracking(reading: Reading, approval: Approval) -> None:
     reading.note(f"tail/{part}", write_tail(tail))
     count(reading, read, more=bool(reached))
     if reached:
-        reading.more = reading.history = True
+        reading.more = True
 
 
 def _wanted(reading: Reading, approval: Approval, part: str) -> Domain:

@@ -50,7 +50,6 @@ class SimulatedSource:
             events=tuple(sorted(events, key=lambda event: event.seen)),
             mark_changes={MARK: _mark(self.company, until)},
             more=until < newest,
-            history=until < newest,
             read_until=from_micros(until),
         )
 

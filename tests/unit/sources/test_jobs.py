@@ -139,7 +139,7 @@ def test_the_present_comes_before_the_past() -> None:
     polls = list(drained(_source(odoo, page=3), marks))
     told = [event for poll in polls for event in poll.events]
     assert _states(told) == ["pending", *7 * ["done"]]
-    assert [poll.history for poll in polls] == [True, True, False]
+    assert [poll.more for poll in polls] == [True, True, False]
 
 
 def test_after_an_outage_nothing_is_lost_or_told_twice() -> None:
