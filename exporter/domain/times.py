@@ -19,6 +19,7 @@ def micros(at: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
 
 
+@lru_cache(maxsize=8192)  # a page of rows was seen at one time, and what was saved is soon loaded again
 def from_micros(us: int) -> datetime:
     """The aware UTC datetime of microseconds since 1970."""
     return EPOCH + timedelta(microseconds=us)

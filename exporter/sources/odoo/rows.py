@@ -1,5 +1,6 @@
 """A value of a row as Odoo's RPC gives it (False for empty, bare ids, UTC text dates) -> a typed one, or BadRecord."""
 
+import re
 from datetime import UTC, datetime
 
 from exporter.domain.redact import plain
@@ -9,6 +10,7 @@ from exporter.sources.odoo.door import JSON, Row
 
 _STAMP = "%Y-%m-%d %H:%M:%S"
 _STAMP_LENGTH = 19
+_IS_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").match  # fromisoformat takes more
 # A value beyond these is a lie or a mistake, and would stop the fold: sums, ids and times must stay computable.
 LARGEST = 2**53
 LONGEST = 10 * 365 * 86_400.0  # seconds of work
@@ -81,9 +83,9 @@ def instant(row: Row, field: str) -> datetime | None:
     value = row.get(field, False)
     if value is False or value is None:
         return None
-    if isinstance(value, str) and len(value) >= _STAMP_LENGTH:
+    if isinstance(value, str) and _IS_STAMP(value):
         try:
-            found = moment(value[:_STAMP_LENGTH], lambda text: datetime.strptime(text, _STAMP).replace(tzinfo=UTC))
+            found = moment(value[:_STAMP_LENGTH], _read)
         except (ValueError, OverflowError):
             raise _wrong(row, field, "a date and time") from None
         if found.year in YEARS:
@@ -91,6 +93,11 @@ def instant(row: Row, field: str) -> datetime | None:
         if field in NEVER and found.year >= YEARS.stop:
             return None
     raise _wrong(row, field, "a date and time")
+
+
+def _read(text: str) -> datetime:
+    """What looks like a stamp; strptime takes twelve times as long."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def required_instant(row: Row, field: str) -> datetime:
