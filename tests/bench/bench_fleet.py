@@ -3,7 +3,9 @@
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 from exporter.sources.odoo.registry import COLLECTIONS
@@ -42,17 +44,23 @@ def _delay(hanging: int) -> float:
 
 
 def _longest(exporter: Exporter, names: list[str]) -> float:
-    """The longest time between two good polls of any of these."""
+    """The longest time between two good polls of any of these, and between the last one and the end of looking."""
     seen: dict[str, set[float]] = defaultdict(set)
-    end = time.monotonic() + WATCHED
-    while time.monotonic() < end:
+    began = looked = time.time()
+    while looked < began + WATCHED:
+        looked = time.time()  # before the page is asked for: what is polled meanwhile may not be on it
         for (name, labels), at in exporter.samples().items():
             about = dict(labels)
             if name == LAST and about["source"] == "odoo/crons" and about["odoo_database"] in names:
                 seen[about["odoo_database"]].add(at)
         time.sleep(0.5)
     assert len(seen) == len(names), "some were never read"
-    return max(b - a for times in seen.values() for a, b in zip(sorted(times), sorted(times)[1:], strict=False))
+    return max(longest(times, looked) for times in seen.values())
+
+
+def longest(polls: Collection[float], end: float) -> float:
+    """The longest time without a poll, from the first one to the end: one that is never polled again is late, too."""
+    return max(after - before for before, after in pairwise(sorted([*polls, end])))
 
 
 def idle_calls() -> dict[str, float]:

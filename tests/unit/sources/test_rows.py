@@ -21,6 +21,10 @@ from exporter.sources.odoo.door import Access, fault
         (rows.required_instant, "9999-12-31 00:00:00"),
         (rows.required_instant, "0001-01-01 00:00:00"),
         (rows.required_instant, "2026-13-01 00:00:00"),
+        (rows.required_instant, "2026-01-01T00:00:00"),
+        (rows.required_instant, "20260101 000000.0000"),
+        (rows.required_instant, "2026-W01-1 00:00:00"),
+        (rows.required_instant, "2026-01-01 00:00"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(read: object, value: object) -> None:
