@@ -280,9 +280,13 @@ def lose(draft: Draft, name: str, loss: Loss) -> None:
     draft.losses[name] = loss
 
 
-def regain(draft: Draft, key: str) -> None:
-    """One that was dropped came after all."""
-    name = f"send.lost/{draft.gone.pop(key).rule}"
-    known = draft.losses.pop(name)
-    if known.count > 1:
-        draft.losses[name] = replace(known, count=known.count - 1)
+def regain(draft: Draft, keys: Iterable[str]) -> None:
+    """These were dropped and came after all: a loss is of those that did not, and tells of the last of them."""
+    for rule in {draft.gone.pop(key).rule for key in keys}:
+        known = draft.losses.pop(f"send.lost/{rule}")
+        left = sorted((one.at, key, one.record) for key, one in draft.gone.items() if one.rule == rule)
+        if left:
+            last, example, record = left[-1]
+            draft.losses[f"send.lost/{rule}"] = replace(
+                known, first=left[0][0], last=last, count=len(left), example=example, record=record
+            )

@@ -54,6 +54,7 @@ def cut(facts: Sequence[Event], memory: SendMemory, until: datetime, flow: Flow)
     draft = Draft(memory, flow)
     draft.take(facts)
     late = tuple(_healed(draft))
+    regain(draft, [key for key, _ in late])
     sends = list(conclude(draft)) if draft.read else []
     for send in sends:
         _note(draft, send)
@@ -76,7 +77,6 @@ def _healed(draft: Draft) -> Iterator[tuple[str, Event]]:
         found = matching.arrival(gone.record, gone.at, gone.ours)
         if found is not None and (event := draft.came.get(found[0])):
             del draft.received[found[0]]
-            regain(draft, key)
             yield key, event
 
 

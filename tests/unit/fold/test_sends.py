@@ -197,6 +197,18 @@ def test_what_comes_after_all_heals_the_loss() -> None:
     assert outcomes(world) == {"1": "dropped"}  # and it is not rolled back
 
 
+def test_of_two_that_were_dropped_the_one_that_came_is_not_spoken_of() -> None:
+    """The Finding goes on with the number, the record and the time of what is still missing, and ends an hour on."""
+    facts = [*played(1, "dropped", 10.0), *played(3, "dropped", 100.0)]
+    world = World(flow=RECONCILED).append([rule(), *facts, *marks(500), sent(520, 3, written=99.8), *marks(600)])
+    finding = world.findings()["send.lost"]
+    assert dict(finding.attributes)["odoo.finding.sentence"] == (
+        "1 webhook did not come, the last of sale.order,1 at 2026-11-22 10:00:10 UTC."
+    )
+    assert finding.ended_at is None
+    assert world.append(marks(10 + 3600)).findings()["send.lost"].ended_at == at(3610)
+
+
 @pytest.mark.parametrize(
     "about",
     [
