@@ -85,6 +85,8 @@ def _parted(memory: RecordMemory, born: datetime) -> tuple[RecordMemory, RecordM
 
 def _born_again(facts: Sequence[Event], memory: RecordMemory) -> datetime | None:
     """When the next document of this id was made; None while it is the same."""
+    if not any(type(e.body) is RecordChanged for e in facts):
+        return None
     rows = [memory.about, *(e.body for e in facts)]
     made = sorted({row.create_date for row in rows if isinstance(row, RecordChanged) and row.create_date is not None})
     known = memory.born if memory.lives else min(made, default=EPOCH)

@@ -188,8 +188,10 @@ def test_a_moved_database_is_told_on(tmp_path: Path, collector: FakeCollector) -
 
 
 def test_a_copy_is_not_told_under_the_ids_of_the_original(tmp_path: Path) -> None:
-    """`createdb -T`: the same uuid elsewhere is refused with a sentence, and read under another environment."""
-    with LiveServer(company()) as original, LiveServer(company()) as copy:
+    """`createdb -T`: the same uuid elsewhere, whatever its clock, is refused; as another environment it is read."""
+    behind = company()
+    behind.now -= timedelta(hours=1)
+    with LiveServer(company()) as original, LiveServer(behind) as copy:
         acme, twin = original.entry("acme"), copy.entry("twin")
         with Exporter(tmp_path, [acme]) as exporter:
             until(lambda: exporter.reads("acme"))

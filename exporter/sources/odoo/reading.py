@@ -1,6 +1,6 @@
 """One poll in the making: rows in, Events and mark changes out. The collections are functions on it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -216,7 +216,7 @@ class Reading:
         while True:
             rows = read(tail)
             until = row_id(rows[-1]) if len(rows) >= table.page else 0
-            page = Shown(rows=dict(_made(rows)), until=until, watched=told)
+            page = Shown(rows=dict(_made(rows, tail.highest, told)), until=until, watched=told)
             found = checked(tail, page, lambda at: self._newest_before(table, at))
             if found.begins != tail.begins:
                 self.restored(from_second(str(found.begins[-1])))
@@ -254,15 +254,16 @@ class Reading:
                 yield found
 
 
-def _made(rows: Iterable[Row]) -> Iterator[tuple[int, int]]:
-    """(id, second in which it was made) of the rows that say it."""
+def _made(rows: Iterable[Row], highest: int, watched: Container[int]) -> Iterator[tuple[int, int]]:
+    """(id, second in which it was made) of the rows that may have been told: nobody needs to know of the others."""
     for row in rows:
         try:
-            made = instant(row, "create_date")
-            if made is not None:
-                yield row_id(row), second(made)
+            one = row_id(row)
+            made = instant(row, "create_date") if one <= highest or one in watched else None
         except BadRecord:
             continue  # refused where it is parsed
+        if made is not None:
+            yield one, second(made)
 
 
 def digest(content: bytes) -> str:

@@ -50,6 +50,11 @@ class Tail:
         """Read ids above this one: the lowest that is read is one that was told."""
         return max(self.low - 1, self.reached, 0)
 
+    @property
+    def highest(self) -> int:
+        """The highest id that was told: those above it are new."""
+        return max([self.low, *self.seen, *(span.stop for span in self.lost[-1:])])
+
     def has(self, one: int) -> bool:
         """Whether a row that was read was told before."""
         return one <= self.low or one in self.seen
@@ -81,7 +86,7 @@ class Shown:
     """Rows that were read behind a Tail.
 
     Attributes:
-        rows: id -> the second in which it was made.
+        rows: of those that may have been told, id -> the second in which it was made.
         until: the last id of a page that is full; 0: what is behind the Tail was read to its end.
         watched: the same of other rows that were told: they are read whatever their id.
     """

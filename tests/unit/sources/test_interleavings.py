@@ -153,6 +153,7 @@ class World:
         self.step(1.0)
         for poll in drained(self.source, self.marks):
             assert poll.refused == ()
+            assert poll.restored_after is None, "deleted rows, and rows that show late, are no restore"
             self.told += poll.events
         for one, row in self.odoo.tables[self.model].items():
             assert CHECKS[self.model](self, one, row), (self.model, row)
