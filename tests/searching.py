@@ -9,9 +9,9 @@ FEW = 25
 _wide = False
 
 
-def searching(examples: int = 100) -> settings:
+def searching(examples: int = 100, *, derandomize: bool = False) -> settings:
     """Few examples where the property stands among the unit tests, all of these where tests/fuzz runs it."""
-    return settings(max_examples=examples if _wide else min(examples, FEW), deadline=None)
+    return settings(max_examples=examples if _wide else min(examples, FEW), deadline=None, derandomize=derandomize)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ class Tail:
         newest: the second in which the newest row was made when all was read last; 0: it never was.
         coming: the same of what was read since.
         lost: ids that were told, or passed, and are not there any more; `lost_at`: `newest` when the last was seen so.
-        begins: `newest` each time ids came again: what was made later is of another epoch.
+        begins: a second for each time ids came again: what was made later is of another epoch.
     """
 
     low: int = 0
@@ -114,8 +114,9 @@ def checked(tail: Tail, page: Shown, newest_before: Callable[[int], int]) -> Tai
         low = min(low, newest_before(tail.newest))
     seen = frozenset(one for one in tail.seen - again - gone if one > low)
     if again:
-        begins = (*tail.begins, tail.lost_at or tail.newest)
-        return replace(tail, low=low, seen=seen, lost=(), lost_at=0, begins=begins)
+        # As late as can be: what was told keeps its epoch, and what came again was made later.
+        began = max(tail.lost_at, min(tail.newest, min(page.rows[one] for one in again) - 1))
+        return replace(tail, low=low, seen=seen, lost=(), lost_at=0, begins=(*tail.begins, began))
     lost = joined([*tail.lost, *(range(one, one + 1) for one in gone), range(low + 1, tail.low + 1)])
     return replace(tail, low=low, seen=seen, lost=lost, lost_at=tail.newest)
 
