@@ -52,10 +52,10 @@ class Past:
     @property
     def words(self) -> str:
         """What the share is of."""
-        rows = f"{self.read:,} of {self.of:,} rows" if self.of else "no rows counted"
-        more = f", and {' and '.join(self.uncounted)}, which is not counted" if self.uncounted else ""
-        folding = f", {self.waiting:,} events to fold" if not self.reading and not self.over else ""
-        return f"history of {self.database}: {rows} read{more}{folding}"
+        rows = [f"{self.read:,} of {self.of:,} rows read"] if self.of else []
+        more = [f"{name}: not counted" for name in self.uncounted]
+        folding = [f"{self.waiting:,} events to fold"] if not self.reading and not self.over else []
+        return f"history of {self.database}: {', '.join([*rows, *more, *folding])}"
 
 
 def look(reader: Reader, database: str, expected: Collection[str]) -> Past | None:

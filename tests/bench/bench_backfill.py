@@ -9,8 +9,8 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
-from datetime import timedelta
-from functools import cache
+from datetime import datetime, timedelta
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,19 @@ class _Past(LiveServer):
         """The past by itself, everything else as ever."""
         if path == f"/json/2/{TRACKING}/search_read":
             return _json([self._change(one) for one in _page(body)])
+        if path == f"/json/2/{TRACKING}/search_count":
+            return _json(ROWS)
         if path == f"/json/2/{MESSAGE}/search_read" and (ids := _ids(body)) is not None:
             return _json([self._message(one) for one in ids if 0 < one <= ROWS])
         return super().answer(path, headers, body)
 
+    @cached_property
+    def _begin(self) -> datetime:
+        """Its first row is of this moment, whenever it is asked for."""
+        return self.odoo.now.replace(microsecond=0) - timedelta(days=DAYS)
+
     def _at(self, number: int) -> str:
-        begin = self.odoo.now.replace(microsecond=0) - timedelta(days=DAYS)
-        return f"{begin + (DAYS - 1) * timedelta(days=1) * number / ROWS:%Y-%m-%d %H:%M:%S}"
+        return f"{self._begin + (DAYS - 1) * timedelta(days=1) * number / ROWS:%Y-%m-%d %H:%M:%S}"
 
     def _change(self, number: int) -> Mapping[str, Any]:
         old, new = CHANGES[(number - 1) % 2]

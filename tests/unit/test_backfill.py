@@ -82,7 +82,9 @@ def test_what_is_not_counted_is_named_and_in_no_share() -> None:
     found = look(kept, "acme", {JOBS, CRONS, N8N})  # type: ignore[arg-type]
     assert found is not None
     assert (found.part, found.reading) == (0.99, True)
-    assert found.words.endswith("4,000 of 4,000 rows read, and odoo/crons and n8n/executions, which is not counted")
+    assert (
+        found.words == "history of acme: 4,000 of 4,000 rows read, odoo/crons: not counted, n8n/executions: not counted"
+    )
 
 
 def test_a_short_past_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,6 +16,7 @@ from exporter.sources.odoo.tail import Shown, Tail, checked
 from exporter.sources.polling import Poll, RefusedRow
 
 Parsed = TypeVar("Parsed")
+ROUNDS = 20  # questions about one page; where rows are gone or came again three are enough
 ABSENT_FOR = timedelta(minutes=10)
 BLIND, SHOWN = "blind/", "rows/"  # marks of spots that are not seen, with why; of models of which rows showed
 NO_ACCESS, NO_ROWS = "no_access", "no_rows"  # why a model is not: no right; no row of it shows, where some did
@@ -211,9 +212,13 @@ class Reading:
     def behind(
         self, tail: Tail, read: Callable[[Tail], list[Row]], table: Table, watched: Mapping[int, int] | None = None
     ) -> tuple[Tail, list[Row]]:
-        """The page behind a Tail, and the Tail as it is where rows are gone; `watched` as in Shown."""
+        """The page behind a Tail, and the Tail as it is where rows are gone; `watched` as in Shown.
+
+        Raises:
+            BadRecord: what is answered contradicts itself, however often it is asked.
+        """
         told = watched or {}
-        while True:
+        for _ in range(ROUNDS):
             rows = read(tail)
             until = row_id(rows[-1]) if len(rows) >= table.page else 0
             page = Shown(rows=dict(_made(rows, tail.highest, told)), until=until, watched=told)
@@ -224,6 +229,7 @@ class Reading:
                 return tail, rows
             told = {one: made for one, made in told.items() if page.rows.get(one) == made}  # the others were judged
             tail = found
+        raise BadRecord(f"Odoo's rows of {table.model} have other dates at every question: they cannot be told apart.")
 
     def _newest_before(self, table: Table, at: int) -> int:
         older: Domain = [*table.rows, ["create_date", "<=", stamp(from_second(str(at)))]]

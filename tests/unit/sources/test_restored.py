@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from exporter.domain.bodies import (
     RecordVanished,
 )
 from exporter.domain.events import Event
+from exporter.errors import BadRecord
+from exporter.sources.odoo.door import JSON
 from exporter.sources.odoo.options import OdooOptions
 from exporter.sources.odoo.registry import OdooSource
 from exporter.sources.odoo.tail import MOST, Tail, joined, read_tail, write_tail
@@ -228,6 +231,30 @@ def test_a_job_that_fails_again_has_its_new_message() -> None:
     assert len({event.key for event in told}) == len(told)
     assert len({(body.message_id, body.date) for body in posted}) == len(posted) == 2
     assert [e.body.state for e in told if isinstance(e.body, JobChanged)] == 2 * ["failed", "pending"]
+
+
+def test_rows_that_are_of_another_time_at_every_question_end_the_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R7: an Odoo that contradicts itself fails its own poll with a sentence; it was asked without an end."""
+    odoo, marks = lab(), dict[str, str]()
+    source = OdooSource(name="odoo/approvals", door=FakeDoor(odoo), options=OdooOptions())
+    order = odoo.insert("purchase.order", state="purchase")
+    number = tracked(odoo, order, "RFQ", "Purchase Order")
+    odoo.step(3600)
+    for _ in drained(source, marks):
+        pass
+    execute, asked = odoo.execute, count(1)
+
+    def moving(model: str, method: str, named: Mapping[str, Any]) -> JSON:
+        if (model, method) != ("mail.tracking.value", "search_read"):
+            return execute(model, method, named)
+        made = f"{odoo.now + timedelta(seconds=next(asked)):%Y-%m-%d %H:%M:%S}"
+        return [
+            {"id": number, "mail_message_id": 1, "old_value_char": "RFQ", "new_value_char": "x", "create_date": made}
+        ]
+
+    monkeypatch.setattr(odoo, "execute", moving)
+    with pytest.raises(BadRecord, match="other dates at every question"):
+        source.poll(dict(marks))
 
 
 def test_a_tail_of_an_earlier_version_is_read() -> None:
