@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from exporter.domain.contract import EVENTS
 from exporter.sources.mapped import SHIPPED
 from exporter.telemetry import otlp
+from tests.fakes.n8n import DATA, sample
 from tests.fuzz.targets.signatures import SCHEMES
 
 HOOKS = Path(__file__).parents[1] / "data" / "hooks"
@@ -101,6 +102,7 @@ CLOSED = {**ONE, "name": "finding.closed", "body": {"detector": "d", "subject": 
 BEAT = {**ONE, "name": "detectors.series.judged", "body": {"series": 3, "judged": 2, "seconds": 0.5}}
 POSTED: Sequence[Any] = ([ONE], [CLOSED, BEAT], [])
 PAYLOADS = _samples("")
+EXECUTIONS = [sample(path.stem) for path in sorted(DATA.glob("*.json")) if path.stem != "workflows"]
 ODOO = {"_action": "Send order(#561)", "_id": 23, "_model": "sale.order", "id": 23, "state": "sale"}
 ODOO |= {"write_date": "2026-11-22 13:24:51.182474"}
 LOGGERS = ("base.models.ir_cron", "base.models.ir_actions", "base_automation.models.base_automation")
@@ -162,6 +164,7 @@ INPUTS: Mapping[str, st.SearchStrategy[bytes]] = {
     "events": documents(POSTED) | broken(raws(POSTED)) | LETTERS,
     "log_lines": broken(LINES) | st.text(max_size=300).map(str.encode),
     "mapped": _after(_any(len(SHIPPED)), documents(PAYLOADS) | broken(raws(PAYLOADS))),
+    "n8n": documents(EXECUTIONS) | broken(raws(EXECUTIONS)),
     "odoo_webhook": documents([ODOO]) | broken(raws([ODOO])) | LETTERS,
     "otlp_logs": _after(st.just(b"j"), documents([LOG_JSON]))
     | _after(st.just(b"p"), broken([PROTOBUF]))

@@ -23,6 +23,7 @@ import requests
 
 from exporter.domain import ids
 from exporter.domain.tenants import Tenant
+from exporter.tokens import LOGS, Tokens
 from tests.fakes.n8n import FakeN8n, N8nServer
 from tests.stack.conftest import CONFIG
 from tests.stack.lab import Lab, company, running
@@ -190,7 +191,10 @@ def story(postgres: Postgres, stack_folder: Path) -> Iterator[Story]:
         exporter = Exporter(folder / "exporter", [{**access, **watched, "poll_seconds": 1}])
         exporter.configure(intake_port=port, detectors=False)
         targets = Targets(jaeger=jaeger.otlp_grpc, prometheus=prometheus.otlp, exporter=exporter.target)
-        with Collector(folder / "collector", CONFIG, targets, COLLECTOR_SCRAPE_INTERVAL="1s") as collector:
+        exporter.state.mkdir(parents=True)
+        read = {"ODOO_LOG_FILE": str(lab.odoo.log), "ODOO_LOG_START": "beginning", "EXPORTER_INTAKE": between.intake}
+        read["ODOO_OTEL_LOGS_TOKEN"] = Tokens(exporter.state).make(LOGS, datetime.now(UTC)).reveal()
+        with Collector(folder / "collector", CONFIG, targets, COLLECTOR_SCRAPE_INTERVAL="1s", **read) as collector:
             exporter.env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "HOOK_TOKEN": TOKEN}
             told = Story(lab=lab, exporter=exporter, jaeger=jaeger, prometheus=prometheus, wire=between, n8n=n8n)
             with exporter:
@@ -219,8 +223,6 @@ def _play(told: Story) -> None:
         lab.call("admin", "sale.order", "write", ids=[twin], vals={"client_order_ref": "PO-4711"})
     for secret, wanted in ((failing, 500), (working, 200), ("unknown", 404)):
         assert requests.post(f"{lab.odoo.url}/web/hook/{secret}", json={}, timeout=10).status_code == wanted
-    place = ("--state", str(told.exporter.state), "--intake", told.wire.intake)
-    told.command("ingest-log", *place, lab.odoo.db, str(lab.odoo.log))
     wait_until(lambda: len(told.ended()) == SALES, "every send concluded", within=120, every=2)
 
 
@@ -231,7 +233,11 @@ def _work(told: Story, order: int, end: str) -> None:
     began = datetime.now(UTC)
     if end == "complete":
         told.lab.call("admin", "sale.order", "write", ids=[order], vals={"client_order_ref": f"n8n {order}"})
-    told.n8n.n8n.put("success", len(told.n8n.n8n.rows) + 1, at=began, customData={"odoo_ref": f"sale.order,{order}"})
+    said = {
+        "customData": {"odoo_ref": f"sale.order,{order}"},
+        "tracingContext": None,
+    }  # else it is in its caller's trace
+    told.n8n.n8n.put("success", len(told.n8n.n8n.rows) + 1, at=began, **said)
 
 
 def _rules(told: Story) -> int:
@@ -276,11 +282,17 @@ def test_jaeger_holds_deliveries_and_losses_in_the_records_traces(story: Story) 
     wait_until(lambda: len(story.spans(came)) >= 2, "the delivery in Jaeger", within=60)
     assert {"POST /hooks/odoo", "expected webhook"} <= {span["operationName"] for span in story.spans(came)}
     wait_until(lambda: story.spans(lost), "the loss in Jaeger", within=60)
+    wait_until(lambda: _ran(story, came), "n8n's execution in Jaeger", within=60)
     names = [span["operationName"] for span in story.spans(lost)]
     assert "POST /hooks/odoo" not in names
     (span,) = [span for span in story.spans(lost) if span["operationName"] == "expected webhook"]
     tags = {tag["key"]: tag["value"] for tag in span["tags"]}
     assert (tags["odoo.send.outcome"], tags["error"]) == ("dropped", True)
+
+
+def _ran(story: Story, order: int) -> bool:
+    """Whether Jaeger shows what n8n ran for a sale in the sale's trace."""
+    return any(span["operationName"].startswith("n8n ") for span in story.spans(order))
 
 
 def test_prometheus_counts_them(story: Story) -> None:

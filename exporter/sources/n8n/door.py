@@ -177,6 +177,7 @@ def _fault(code: int) -> SourceDown:
 def decode(raw: bytes, wanted: type[Found]) -> Found:
     """An answer's body as what it should be; BadRecord when it is not, with the place and without any value."""
     try:
+        raw.decode()  # what is kept raw is not looked at by msgspec
         return msgspec.json.decode(raw, type=wanted)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         said = f"n8n answered what its API does not promise ({error}): is there something before it?"
