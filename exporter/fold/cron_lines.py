@@ -1,4 +1,4 @@
-"""Runs of scheduled actions as Odoo's log tells them, and how they are laid over what polling saw of the same runs.
+"""Runs of scheduled actions as Odoo's log tells them; cron_laying.py lays them over what polling saw of the same runs.
 
 A line of the log is exact: milliseconds where RPC shows whole seconds, the result and the exception where ir.cron only
 counts. So where both saw a run, the log's times, result and failure are told, under polling's key (decision 1: the most
@@ -9,7 +9,7 @@ ir.logging keeps the same lines, cut to the second in which they were written, i
 and the log it is the second best. A run that both wrote down is first put together from both.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -20,10 +20,8 @@ from msgspec.structs import replace
 from exporter.domain.bodies import LogWritten
 from exporter.domain.causes import failure
 from exporter.domain.events import Event
-from exporter.domain.runs import BAD, Failure, Result, Run
+from exporter.domain.runs import Failure, Result, Run
 from exporter.domain.times import EPOCH
-from exporter.fold.cron_results import Settled
-from exporter.fold.cron_rows import Execution
 
 LOG, ROWS = "odoo/log", "odoo/logging"  # the best witness first
 JITTER = timedelta(milliseconds=50)
@@ -72,7 +70,7 @@ def told_runs(facts: Iterable[Event], since: datetime = EPOCH) -> list[Told]:
 def _put_together(logged: list[Told], rows: Iterable[Told]) -> list[Told]:
     """Each run once: the log's times, and what only one of the two says."""
     free, found = list(logged), list(rows)
-    lines = _take_each(free, [(row.start, row.end) for row in found], before=JITTER)
+    lines = take_each(free, [(row.start, row.end) for row in found], before=JITTER)
     whole = [_both(line, row) if line else row for line, row in zip(lines, found, strict=True)]
     return sorted([*whole, *free], key=lambda one: one.start)
 
@@ -166,45 +164,7 @@ def _run(lines: Sequence[Event]) -> Told:
     )
 
 
-def laid_over(
-    settled: Sequence[Settled], found: Sequence[Execution], told: Sequence[Told], *, awaited: Container[str]
-) -> tuple[list[Settled], dict[datetime, Told]]:
-    """The settled runs with what the log says of them, and runs that only the log saw; and the Told of each, by start.
-
-    Args:
-        settled: runs as polling knows them, by start.
-        found: all executions, also those still open.
-        told: runs as the log tells them, by start.
-        awaited: which of the log and ir.logging are expected to speak of every run.
-    """
-    free = list(told)
-    lain: list[Settled] = []
-    mine: dict[datetime, Told] = {}
-    others = [one for one in found if not one.ended or not any(known.execution is one for known in settled)]
-    spans = [(one.start, one.end if one.ended else None) for one in others]
-    mine_spans = [(one.start, None if one.is_endless else one.end) for one in settled]
-    lines = _take_each(free, [*mine_spans, *spans])
-    for one, line in zip(settled, lines, strict=False):
-        whole = _exact(one, line) if line else one
-        lain.append(replace(whole, known_at=whole.known_at + SETTLE) if _waits(line, awaited) else whole)
-        if line:
-            mine[whole.start] = line
-    for line in free:
-        if line.end is not None:
-            alone = _alone(line, settled)
-            lain.append(alone)
-            mine[alone.start] = line
-    return sorted(lain, key=lambda one: (one.start, one.end)), mine
-
-
-def _waits(line: Told | None, awaited: Container[str]) -> bool:
-    """Whether a better witness than those that spoke is to come."""
-    if LOG in awaited:
-        return line is None or line.end is None or line.source != LOG
-    return ROWS in awaited and (line is None or line.end is None)
-
-
-def _take_each(free: list[Told], spans: Sequence[Span], before: timedelta = NEAR) -> list[Told | None]:
+def take_each(free: list[Told], spans: Sequence[Span], before: timedelta = NEAR) -> list[Told | None]:
     """The run of the log for each (start, end): one of the same seconds before one that is only near enough."""
     certain = [_take(free, span, _same_seconds) for span in spans]
     return [
@@ -238,47 +198,6 @@ def _is_near(line: Told, span: Span, before: timedelta) -> bool:
 
 def _second(at: datetime) -> datetime:
     return at.replace(microsecond=0)
-
-
-def _exact(one: Settled, line: Told) -> Settled:
-    """The run with the log's times and result; a line that began it and none that ended it says its start alone."""
-    if line.end is None:
-        end = max(one.end, line.start)
-        why = line.failure if one.result in BAD else None
-        exact = line.source == LOG
-        return replace(one, start=line.start, end=end, failure=why, polled_at=one.start, is_lined=True, is_exact=exact)
-    result = line.result or one.result
-    return replace(
-        one,
-        start=line.start,
-        end=max(line.end, line.start),
-        result=result,
-        failure=line.failure if result in BAD else None,
-        known_at=max(one.known_at, line.end),
-        counted=result not in {"error", "partial"},
-        polled_at=one.start,
-        is_lined=True,
-        is_exact=line.source == LOG,
-        is_endless=False,
-    )
-
-
-def _alone(line: Told, settled: Sequence[Settled]) -> Settled:
-    """A run that only the log saw: polling is waited for, it may have rows that were not read yet."""
-    end = line.end or line.start
-    before = [one for one in settled if one.start <= line.start]
-    return Settled(
-        execution=None,
-        start=line.start,
-        end=max(end, line.start),
-        result=line.result or "unknown",
-        known_at=end + SETTLE,
-        counted=True,
-        row=before[-1].row if before else None,
-        failure=line.failure if line.result in BAD else None,
-        is_lined=True,
-        is_exact=line.source == LOG,
-    )
 
 
 def near(event: Event) -> tuple[datetime, datetime]:

@@ -16,7 +16,8 @@ from exporter.domain.runs import Run
 from exporter.domain.sources import CRONS
 from exporter.domain.times import EPOCH
 from exporter.fold import cron_lines
-from exporter.fold.cron_lines import FORGOTTEN, JITTER, LOG, NEAR, ROWS, Told, laid_over, told_runs
+from exporter.fold.cron_laying import laid_over
+from exporter.fold.cron_lines import FORGOTTEN, JITTER, LOG, NEAR, ROWS, Told, told_runs
 from exporter.fold.cron_memory import CronMemory, Setting, newest_row, remember
 from exporter.fold.cron_results import GRACE, Past, settle
 from exporter.fold.cron_rows import ADJACENT, executions
