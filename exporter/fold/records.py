@@ -8,11 +8,10 @@ A document that was made later than the one known by its id is another one, in a
 life of its own, and what its predecessor waited for nobody will see.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from exporter.domain.bodies import FieldChanged, RecordChanged, RecordVanished, ReviewChanged
@@ -21,6 +20,7 @@ from exporter.domain.runs import Attributes, Result, Run, RunLink, Step
 from exporter.domain.sources import DOCUMENTS
 from exporter.domain.times import EPOCH
 from exporter.fold.epochs import SPAN, named
+from exporter.fold.record_memory import RecordMemory, learn, subject_of, workflow_of
 from exporter.fold.record_steps import Reviewed, identity, review_steps, reviews, states
 from exporter.fold.subjects import Cut, Flow, Kind, order
 from exporter.fold.workflows import Workflow
@@ -28,29 +28,6 @@ from exporter.fold.workflows import Workflow
 REVIEW = "review"  # the state of a document that waits for a tier review
 SETTLE = timedelta(seconds=1)  # over RPC a second is all there is: only when it is over is all of it read
 DECISION_RESULTS: dict[str, Result] = {"approved": "success", "refused": "success", "cancelled": "cancellation"}
-
-
-class RecordMemory(Struct, frozen=True, kw_only=True, gc=False):
-    """What is remembered of a document.
-
-    Attributes:
-        ended_at: when its last episode ended; `key`: that episode's key.
-        change: id of the tracking value that ended it (0: reviews did); a second holds several changes.
-        state: the state it was left in.
-        about: the newest row of the document itself; `about_at`: when it was written.
-        lives: how many documents had its id before it; `born`: when it was made, if any had; `before`: the key of the
-            last Run of those.
-    """
-
-    ended_at: datetime = EPOCH
-    change: int = 0
-    key: str = ""
-    state: str = ""
-    about: RecordChanged | None = None
-    about_at: datetime = EPOCH
-    lives: int = 0
-    born: datetime = EPOCH
-    before: str = ""
 
 
 def cut(facts: Sequence[Event], memory: RecordMemory, until: datetime, flow: Flow) -> Cut[RecordMemory]:
@@ -95,7 +72,7 @@ def _born_again(facts: Sequence[Event], memory: RecordMemory) -> datetime | None
 
 def _cut_life(facts: Sequence[Event], memory: RecordMemory, until: datetime, flow: Flow) -> Cut[RecordMemory]:
     """Close every episode of one document; the open one keeps its facts."""
-    memory = _learn(facts, memory)
+    memory = learn(facts, memory)
     left = [e for e in facts if not isinstance(e.body, RecordChanged)]
     closed: list[Run] = []
     behind: list[tuple[str, Event]] = []
@@ -132,7 +109,7 @@ def _known(facts: Sequence[Event], until: datetime) -> list[Event]:
 
 def _opens(episode: Sequence[Event], memory: RecordMemory, flow: Flow) -> bool:
     """Whether facts are an open episode: stray reviews after a final state do not begin another one."""
-    opening = _openings(memory, _workflow(episode, memory, flow))
+    opening = _openings(memory, workflow_of(episode, memory, flow))
     return any(isinstance(e.body, opening) for e in episode)
 
 
@@ -141,35 +118,11 @@ def _openings(memory: RecordMemory, workflow: Workflow) -> tuple[type[Any], ...]
     return (FieldChanged,) if memory.key and workflow.final else (FieldChanged, ReviewChanged)
 
 
-def _learn(facts: Sequence[Event], memory: RecordMemory) -> RecordMemory:
-    """The newest row of the document, whatever order the rows came in."""
-    newest = next((e for e in reversed(facts) if isinstance(e.body, RecordChanged)), None)
-    if newest is None or newest.at < memory.about_at or not isinstance(newest.body, RecordChanged):
-        return memory
-    return replace(memory, about=newest.body, about_at=newest.at)
-
-
-def _workflow(facts: Sequence[Event], memory: RecordMemory, flow: Flow) -> Workflow:
-    model, _ = subject_of(facts, memory)
-    return flow.workflows.get(model) or Workflow(name=model, model=model)
-
-
-def subject_of(facts: Sequence[Event], memory: RecordMemory) -> tuple[str, int]:
-    """(model, id) of the document that facts are about."""
-    bodies: Iterator[object] = iter([memory.about, *(e.body for e in facts)])
-    for body in bodies:
-        if isinstance(body, RecordVanished) and body.subject_model is not None and body.subject_id is not None:
-            return body.subject_model, body.subject_id
-        if isinstance(body, (FieldChanged, RecordChanged, ReviewChanged)):
-            return body.model, body.record_id
-    return "", 0
-
-
 def _first_episode(
     facts: list[Event], memory: RecordMemory, flow: Flow
 ) -> tuple[list[Event], list[Event], datetime | None]:
     """The facts of the first episode, those behind it, and when it ended (None while it is open)."""
-    workflow = _workflow(facts, memory, flow)
+    workflow = workflow_of(facts, memory, flow)
     seen = reviews(facts)
     if not workflow.final:
         return _reviewed_episode(facts, seen)
@@ -210,11 +163,11 @@ def _is_of(event: Event, mine: set[tuple[int, datetime | None]]) -> bool:
 
 def _state(facts: Sequence[Event], memory: RecordMemory, flow: Flow) -> str:
     changes = [e.body.new for e in facts if isinstance(e.body, FieldChanged)]
-    return (changes[-1] if changes else memory.state) or _workflow(facts, memory, flow).initial
+    return (changes[-1] if changes else memory.state) or workflow_of(facts, memory, flow).initial
 
 
 def _run(facts: Sequence[Event], memory: RecordMemory, flow: Flow, end: datetime | None) -> Run:
-    workflow = _workflow(facts, memory, flow)
+    workflow = workflow_of(facts, memory, flow)
     model, record_id = subject_of(facts, memory)
     opening = _opening(facts, memory, workflow)
     began = _began(opening, memory)
