@@ -21,7 +21,8 @@ from exporter.fold.route import asks
 from exporter.fold.subjects import Flow, Subject, load, save
 from exporter.fold.tell import decode_run
 from exporter.fold.workflows import Workflow
-from exporter.loops.batching import Batch, due, gauges, group, in_order, parts
+from exporter.loops.batching import Batch, due, gauges
+from exporter.loops.grouping import group, in_order, parts
 from exporter.loops.linking import Linking
 from exporter.store.protocols import RunRow, Stored
 from exporter.telemetry.instruments import INSTRUMENTS

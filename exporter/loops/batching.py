@@ -1,19 +1,17 @@
 """From a batch of Events to one Commit, without IO: folding the same batch again makes the same rows."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from exporter.domain.bodies import (
     CronCounted,
-    CronProgress,
     DatabaseChanged,
     DetectorsBeat,
     KeyCounted,
     RecordVanished,
     RuleCounted,
     SightChanged,
-    SourceRead,
 )
 from exporter.domain.events import Event
 from exporter.domain.runs import Open, Run, Timer
@@ -21,8 +19,7 @@ from exporter.domain.told import Told
 from exporter.fold import databases, measure, subjects
 from exporter.fold.advance import KINDS, Advanced, Late, advance, begin, memory_of, timers
 from exporter.fold.choosing import EVERYTHING, choose, is_wanted
-from exporter.fold.overhearing import overhearing
-from exporter.fold.route import OWERS, owes, route
+from exporter.fold.route import OWERS, owes
 from exporter.fold.scheduler import KEY as SCHEDULER
 from exporter.fold.send_memory import RULE
 from exporter.fold.speaking import trace_of
@@ -35,14 +32,13 @@ from exporter.fold.tell import (
     tell_started,
     tell_steps,
 )
+from exporter.loops.grouping import group
 from exporter.store.protocols import OwedRead, Quarantined, RunRow, SubjectRow
 
-OF_SCHEDULER = frozenset({CronCounted, CronProgress})
 SHOWN = frozenset(
     {CronCounted, RuleCounted, RecordVanished, KeyCounted, SightChanged}
 )  # rows that are told as they are
 Near = Callable[[str, tuple[datetime, datetime]], Iterable[RunRow]]
-NO_LINKS: Mapping[str, str] = {}
 HEAD = 200  # characters of a quarantined Event that are kept to recognise it
 
 
@@ -197,49 +193,6 @@ def owed(events: Iterable[Event], witnesses: Container[str]) -> list[OwedRead]:
     """The reads that Events owe, each once, of the Sources that there are."""
     found = {read for event in events if type(event.body) in OWERS for read in owes(event)}
     return [OwedRead(source=source, key=key) for source, key in sorted(found) if source in witnesses]
-
-
-def group(
-    events: Iterable[Event], known: Mapping[str, str] = NO_LINKS, flow: Flow | None = None
-) -> dict[str, list[Event]]:
-    """Events by Subject; the scheduler as a whole comes first, what it says explains single actions.
-
-    With a flow also those that say something of another Subject than their own (fold/overhearing.py).
-    """
-    groups: dict[str, list[Event]] = {}
-    whole: list[Event] = []
-    for event in events:
-        for beside in overhearing(event, flow) if flow is not None else ():
-            groups.setdefault(beside, []).append(event)
-        if key := route(event, known):
-            groups.setdefault(key, []).append(event)
-            if type(event.body) in OF_SCHEDULER:
-                whole.append(event)
-    return {SCHEDULER: whole, **groups} if whole else groups
-
-
-def in_order(groups: Mapping[str, Sequence[Event]]) -> dict[str, Sequence[Event]]:
-    """The scheduler as a whole before single actions, also where a Timer woke it."""
-    return {key: groups[key] for key in sorted(groups, key=lambda key: key != SCHEDULER)}
-
-
-def parts(events: Iterable[Event]) -> Iterator[tuple[list[Event], dict[str, datetime]]]:
-    """Events up to a mark (or the last one), and the marks there: each is folded before the next begins.
-
-    Facts behind a mark must not change what was known at it: so a backlog tells what it would have told live.
-    """
-    found: list[Event] = []
-    marks: dict[str, datetime] = {}
-    for event in events:
-        body = event.body
-        if marks and (not isinstance(body, SourceRead) or event.source in marks):
-            yield found, marks
-            found, marks = [], {}
-        found.append(event)
-        if isinstance(body, SourceRead):
-            marks[event.source] = body.until
-    if found:
-        yield found, marks
 
 
 def due(timers: Iterable[Timer], batch: Batch) -> list[str]:

@@ -17,7 +17,8 @@ from exporter.domain.told import Measurement, Told
 from exporter.errors import StoreError
 from exporter.fold import choosing
 from exporter.fold.subjects import Flow, Subject
-from exporter.loops.batching import Batch, due, gauges, group, in_order, load, owed, parts
+from exporter.loops.batching import Batch, due, gauges, load, owed
+from exporter.loops.grouping import group, in_order, parts
 from exporter.loops.linking import Linking
 from exporter.store.encoded import Encoded
 from exporter.store.protocols import (

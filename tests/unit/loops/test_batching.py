@@ -14,7 +14,8 @@ from exporter.domain.runs import Timer
 from exporter.fold import jobs
 from exporter.fold.advance import KINDS
 from exporter.fold.subjects import Subject
-from exporter.loops.batching import HEAD, Batch, due, gauges, group, load, parts, set_aside
+from exporter.loops.batching import HEAD, Batch, due, gauges, load, set_aside
+from exporter.loops.grouping import group, parts
 from tests.worlds import APPROVALS, CRONS, FLOW, JOBS, at, document, event, job, posted, read
 
 
