@@ -19,7 +19,8 @@ from readme import readme  # noqa: E402
 from exporter.config import Action, Config, Cost, Database, Expected, Hook, N8n, UniqueKey  # noqa: E402 the checkout comes first on the path
 from exporter.config.kinds import setting_of  # noqa: E402
 from exporter.domain.contract import EVENTS, LOG_EVENTS, EventType  # noqa: E402
-from exporter.telemetry.instruments import metrics_docs  # noqa: E402
+from exporter.domain.times import SECOND  # noqa: E402
+from exporter.telemetry.instruments import INSTRUMENTS, Instrument  # noqa: E402
 
 CONFIGURATION = """\
 # Configuration
@@ -180,11 +181,45 @@ def events() -> str:
     return "\n".join((EVENTS_PAGE, *map(event, EVENTS.values()), TOLD_PAGE + told + "\n"))
 
 
+METRICS = """\
+# Metrics
+
+Generated from exporter/telemetry/instruments.py; do not edit. Every metric also carries `odoo_database`, except those
+of the process. Names, labels and buckets are stable unless the line says otherwise. A label keeps the first values it
+meets (200 by default); what comes later is counted under `#other#` and in `odoo_otel_series_overflow_total`.
+Histograms carry exemplars (`trace_id`, `span_id`) when the scrape asks for OpenMetrics.
+
+| Prometheus | OTLP | kind | unit | labels | meaning |
+|---|---|---|---|---|---|"""
+
+
+def metrics() -> str:
+    """docs/metrics.md: the table of instruments."""
+    lines = [METRICS, *(_metric_line(found) for found in INSTRUMENTS.values())]
+    return "\n".join(lines) + "\n"
+
+
+def _metric_line(found: Instrument) -> str:
+    labels = ", ".join(_metric_label(found, label) for label in found.labels)
+    notes = [found.help, *(["Of the process."] if found.scope == "process" else [])]
+    notes += [f"Buckets: {_metric_bounds(found.bounds)} s."] if found.bounds else []
+    notes += [f"({found.stability})"] if found.stability != "stable" else []
+    return f"| `{found.name}` | `{found.otlp}` | {found.kind} | {found.unit} | {labels} | {' '.join(notes)} |"
+
+
+def _metric_label(found: Instrument, label: str) -> str:
+    return f"`{label}`" + (f" ({', '.join(found.known[label])}, ...)" if label in found.known else "")
+
+
+def _metric_bounds(bounds: tuple[int, ...]) -> str:
+    return ", ".join(f"{bound / SECOND:.10g}" for bound in bounds)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "README.md": readme,
     "docs/configuration.md": configuration,
     "docs/events.md": events,
-    "docs/metrics.md": metrics_docs,
+    "docs/metrics.md": metrics,
 }
 
 

@@ -293,37 +293,3 @@ def _table() -> Iterator[Instrument]:
 
 INSTRUMENTS: Mapping[str, Instrument] = {found.name: found for found in _table()}
 OVERFLOW = INSTRUMENTS["odoo_otel_series_overflow_total"]
-
-
-def metrics_docs() -> str:
-    """docs/metrics.md: the table, generated."""
-    lines = [_DOCS_HEAD, *(_docs_line(found) for found in INSTRUMENTS.values())]
-    return "\n".join(lines) + "\n"
-
-
-_DOCS_HEAD = """\
-# Metrics
-
-Generated from exporter/telemetry/instruments.py; do not edit. Every metric also carries `odoo_database`, except those
-of the process. Names, labels and buckets are stable unless the line says otherwise. A label keeps the first values it
-meets (200 by default); what comes later is counted under `#other#` and in `odoo_otel_series_overflow_total`.
-Histograms carry exemplars (`trace_id`, `span_id`) when the scrape asks for OpenMetrics.
-
-| Prometheus | OTLP | kind | unit | labels | meaning |
-|---|---|---|---|---|---|"""
-
-
-def _docs_line(found: Instrument) -> str:
-    labels = ", ".join(_docs_label(found, label) for label in found.labels)
-    notes = [found.help, *(["Of the process."] if found.scope == "process" else [])]
-    notes += [f"Buckets: {_docs_bounds(found.bounds)} s."] if found.bounds else []
-    notes += [f"({found.stability})"] if found.stability != "stable" else []
-    return f"| `{found.name}` | `{found.otlp}` | {found.kind} | {found.unit} | {labels} | {' '.join(notes)} |"
-
-
-def _docs_label(found: Instrument, label: str) -> str:
-    return f"`{label}`" + (f" ({', '.join(found.known[label])}, ...)" if label in found.known else "")
-
-
-def _docs_bounds(bounds: tuple[int, ...]) -> str:
-    return ", ".join(f"{bound / SECOND:.10g}" for bound in bounds)
