@@ -1,14 +1,10 @@
 """The only module that knows everyone: build from Config, start, watch, drain, stop."""
 
 import logging
-import os
-import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from socket import gethostname
-from threading import Event as Flag
 from time import monotonic
 
 from exporter import logs
@@ -17,7 +13,7 @@ from exporter.clock import SystemClock
 from exporter.config import STORE_FILE, Config
 from exporter.config.derived import by_any_name, retention, secrets
 from exporter.databases import Watched, watch
-from exporter.errors import StoreBroken, StoreError
+from exporter.errors import StoreError
 from exporter.fleet import Fleet
 from exporter.guarding import Guard, guarded
 from exporter.hooks import served
@@ -31,7 +27,7 @@ from exporter.loops.reporting import Reporting
 from exporter.loops.sending import Sending, SendingOptions
 from exporter.metering import Metering
 from exporter.reloading import Reloading
-from exporter.screen import Screen, screen_on
+from exporter.screen import Screen
 from exporter.sinks.endpoints import endpoints, metric_interval
 from exporter.sinks.opening import open_sink
 from exporter.store import open_reader, open_store
@@ -45,8 +41,6 @@ from exporter.web.snapshot import Snapshot
 from exporter.web.state import State
 
 log = logging.getLogger(__name__)
-EX_SOFTWARE, EX_BROKEN = 1, 70
-WATCH = 0.25  # seconds between two looks at the loops
 HARD = 1.25  # times its budget beyond which the store takes nothing at all
 BALLAST_FILE, BALLAST = "ballast", 32 * MIB
 RENEW = 5.0  # seconds between two looks for another key, while one is refused
@@ -285,39 +279,3 @@ class Service:
         lanes = {(lane.signal, reason): n for lane in self.sending.state() for reason, n in lane.errors.items()}
         metrics = dict(self._reports.errors) if self._reports else {}  # at once: a thread of its own counts there
         return lanes | {("metrics", reason): n for reason, n in metrics.items()}
-
-
-def run(config: Config, read: Callable[[], Config]) -> int:
-    """Run until SIGTERM or SIGINT; the exit code: 0 clean, 70 when the store is broken, 1 when a loop ended.
-
-    `read` reads the configuration again, at every SIGHUP.
-    """
-    screen = screen_on(sys.stderr, os.environ)
-    logs.configure(config.log_level, secrets(config), screen or sys.stderr)
-    for skipped in config.skipped:
-        log.error("%s is skipped: %s", skipped.name, " ".join(skipped.faults))
-    service = Service(
-        config, [watch(one, config.label_cap) for one in config.databases], os.environ, read, screen=screen
-    )
-    return until_told(service)
-
-
-def until_told(service: Service) -> int:
-    """Start, watch, read the configuration again at SIGHUP, and stop at another signal or a fault."""
-    stopping, changed = Flag(), Flag()
-    for number, flag in ((signal.SIGTERM, stopping), (signal.SIGINT, stopping), (signal.SIGHUP, changed)):
-        signal.signal(number, lambda *_, flag=flag: flag.set())
-    service.start()
-    while not stopping.wait(WATCH) and service.fault is None:
-        if changed.is_set():
-            changed.clear()
-            service.reload()
-        service.renew()
-        service.fleet.tend()
-    fault = service.fault
-    if isinstance(fault, StoreBroken):
-        log.critical("the store is broken, nothing is acknowledged any more: %s", fault)
-        service.web.leave()
-        os._exit(EX_BROKEN)  # nothing may be flushed or retried after a failed fsync (reliability finding 9)
-    service.stop()
-    return EX_SOFTWARE if fault else 0

@@ -39,9 +39,9 @@ def run(path: Path | None, web_config_file: Path | None) -> None:
         return replace(config, web_config_file=web_config_file) if web_config_file else config
 
     config = read()
-    from exporter import service
+    from exporter import running
 
-    sys.exit(service.run(config, read))
+    sys.exit(running.run(config, read))
 
 
 @main.command()

@@ -73,16 +73,16 @@ def test_faults_of_the_configuration_end_with_78(command: Command) -> None:
 def test_run_ends_with_the_code_of_the_service(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service gets the configuration; its exit code is the command's; a broken start is a sentence."""
     seen: list[Config] = []
-    from exporter import service  # noqa: PLC0415 imported as the command does
+    from exporter import running  # noqa: PLC0415 imported as the command does
 
-    monkeypatch.setattr(service, "run", lambda config, _read: seen.append(config) or 70)
+    monkeypatch.setattr(running, "run", lambda config, _read: seen.append(config) or 70)
     assert command("run", **ENVIRON).exit_code == 70
     assert seen[0].databases[0].database == "acme"
 
     def fails(config: Config, _read: object) -> int:
         raise StoreError(f"{config.store_path} is in use.")
 
-    monkeypatch.setattr(service, "run", fails)
+    monkeypatch.setattr(running, "run", fails)
     done = command("run", **ENVIRON)
     assert (done.exit_code, done.stderr) == (1, "odoo-otel: state/odoo-otel.sqlite is in use.\n")
 
