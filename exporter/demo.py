@@ -24,7 +24,8 @@ from exporter.service import Service
 from exporter.sources.simulator import Company, business_morning, simulated_sources
 from exporter.sources.simulator.company import COLLECTIONS
 from exporter.store import open_reader, open_store
-from exporter.store.protocols import FOLD, PollReport, Reader
+from exporter.store.entries import PollReport
+from exporter.store.protocols import FOLD, Reader
 
 NAME = "demo"
 SEED = 19

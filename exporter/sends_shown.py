@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from exporter.domain.redact import plain
 from exporter.fold.tell import decode_run
-from exporter.store.protocols import RunRow, TotalRow
+from exporter.store.entries import RunRow, TotalRow
 from exporter.telemetry.series import points
 from exporter.terminal import when
 

@@ -10,7 +10,7 @@ from exporter.domain.tenants import Tenant
 from exporter.domain.told import Span
 from exporter.fold.tell import decode_run, redraw
 from exporter.screen import BAR, MARK, bar
-from exporter.store.protocols import RunRow
+from exporter.store.entries import RunRow
 
 TENTHS = 10
 NAME = 44

@@ -24,7 +24,7 @@ from exporter.fold.workflows import Workflow
 from exporter.loops.batching import Batch, due, gauges
 from exporter.loops.grouping import group, in_order, parts
 from exporter.loops.linking import Linking
-from exporter.store.protocols import RunRow, Stored
+from exporter.store.entries import RunRow, Stored
 from exporter.telemetry.instruments import INSTRUMENTS
 
 T0 = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)

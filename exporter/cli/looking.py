@@ -10,7 +10,7 @@ import click
 from exporter.cli.group import STATE, fail, main
 from exporter.config import STORE_FILE
 from exporter.store import open_reader
-from exporter.store.protocols import RunRow
+from exporter.store.entries import RunRow
 
 FINDINGS = 10_000  # that are looked at, the newest
 SENDS = 100_000  # likewise

@@ -11,7 +11,8 @@ from exporter.domain.events import Event
 from exporter.errors import Refused, StoreBroken, StoreError, StoreFull
 from exporter.intake.parsing import parse
 from exporter.intake.signatures import is_bearer
-from exporter.store.protocols import Appended, Inbox
+from exporter.store.entries import Appended
+from exporter.store.protocols import Inbox
 
 LARGEST = 256 * 1024  # bytes of a body
 _BY_STATUS = {408: "too_slow", 413: "too_large", 431: "too_large"}

@@ -33,7 +33,7 @@ from exporter.fold.tell import (
     tell_steps,
 )
 from exporter.loops.grouping import group
-from exporter.store.protocols import OwedRead, Quarantined, RunRow, SubjectRow
+from exporter.store.entries import OwedRead, Quarantined, RunRow, SubjectRow
 
 SHOWN = frozenset(
     {CronCounted, RuleCounted, RecordVanished, KeyCounted, SightChanged}

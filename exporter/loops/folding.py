@@ -21,14 +21,8 @@ from exporter.loops.batching import Batch, due, gauges, load, owed
 from exporter.loops.grouping import group, in_order, parts
 from exporter.loops.linking import Linking
 from exporter.store.encoded import Encoded
-from exporter.store.protocols import (
-    FOLD,
-    Commit,
-    Ledger,
-    Quarantined,
-    Stored,
-    Unreadable,
-)
+from exporter.store.entries import Commit, Quarantined, Stored, Unreadable
+from exporter.store.protocols import FOLD, Ledger
 from exporter.telemetry import logs, traces
 from exporter.telemetry.metrics import Totals
 from exporter.telemetry.otlp import resource

@@ -19,7 +19,8 @@ from exporter.errors import StoreBroken, StoreError, StoreFull
 from exporter.loops.limits import Backoff, RejectLimit
 from exporter.sinks import Bisect, Delivered, ExportResult, Misconfigured, Rejected, Retry, Sink
 from exporter.store.encoded import Signal
-from exporter.store.protocols import Outbox, OutboxRow
+from exporter.store.entries import OutboxRow
+from exporter.store.protocols import Outbox
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from exporter.domain.events import Event
 from exporter.fold.route import ASKERS, MAKERS, asks, makes
-from exporter.store.protocols import Stored, Unreadable
+from exporter.store.entries import Stored, Unreadable
 
 KNOWN = 20_000  # link keys kept in memory between batches
 _BEHIND = "~"  # behind every Subject's name

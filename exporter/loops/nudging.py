@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from exporter.domain import links
-from exporter.store.protocols import Ledger, OwedRead
+from exporter.store.entries import OwedRead
+from exporter.store.protocols import Ledger
 
 LEAST = 1.0  # seconds between the beginnings of two polls of one Source, but for what settles between them
 AGAIN = 1.05  # seconds after which a read is repeated once: it may have come from a replica that lagged behind

@@ -14,7 +14,8 @@ from exporter.errors import SourceError, SourceRefused
 from exporter.loops.nudging import Nudges
 from exporter.loops.restoring import RESTORED, restored
 from exporter.sources.polling import Poll, Source
-from exporter.store.protocols import Inbox, Ledger, OwedRead, PollReport
+from exporter.store.entries import OwedRead, PollReport
+from exporter.store.protocols import Inbox, Ledger
 
 log = getLogger(__name__)
 DUE_LOOKED_AT = 1000

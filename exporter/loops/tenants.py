@@ -21,7 +21,8 @@ from exporter.loops.nudging import LOOK
 from exporter.loops.polling import KEEPER, Polling, where
 from exporter.loops.refusals import Refusals
 from exporter.sources.polling import Source
-from exporter.store.protocols import Inbox, Ledger, PollReport
+from exporter.store.entries import PollReport
+from exporter.store.protocols import Inbox, Ledger
 
 log = getLogger(__name__)
 IDENTITY, ANSWERED = "tenant", "answered"

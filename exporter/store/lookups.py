@@ -11,15 +11,7 @@ from exporter.domain.runs import Open, Timer
 from exporter.domain.times import from_micros, micros
 from exporter.store.connecting import Readers
 from exporter.store.encoded import Signal
-from exporter.store.protocols import (
-    OutboxRow,
-    OwedRead,
-    RunRow,
-    Stored,
-    SubjectRow,
-    TotalRow,
-    Unreadable,
-)
+from exporter.store.entries import OutboxRow, OwedRead, RunRow, Stored, SubjectRow, TotalRow, Unreadable
 from exporter.store.rows import RUN_COLUMNS, run_row, total_rows
 
 _encode = msgspec.json.Encoder().encode

@@ -16,7 +16,7 @@ from exporter.errors import StoreError
 from exporter.store import review
 from exporter.store.connecting import Readers
 from exporter.store.encoded import Signal
-from exporter.store.protocols import ObservationRow, PollReport, RunRow, TotalRow
+from exporter.store.entries import ObservationRow, PollReport, RunRow, TotalRow
 from exporter.store.review import SetAside
 from exporter.store.rows import RUN_COLUMNS, run_row, total_rows
 

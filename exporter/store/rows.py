@@ -7,7 +7,7 @@ import msgspec
 
 from exporter.domain.times import from_micros
 from exporter.domain.told import Labels
-from exporter.store.protocols import RunRow, TotalRow
+from exporter.store.entries import RunRow, TotalRow
 
 RUN_COLUMNS = "id, kind, workflow, subject, trace_id, started_at, ended_at, result, origin, body"
 Query = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]

@@ -9,10 +9,10 @@ import apsw
 from exporter.domain.events import Event
 from exporter.store.connecting import Readers, explained, open_writing
 from exporter.store.encoded import Signal
+from exporter.store.entries import Appended, Commit, OwedRead, PollReport
 from exporter.store.keeping import SqliteUpkeep
 from exporter.store.locking import FileLock
 from exporter.store.lookups import Lookups
-from exporter.store.protocols import Appended, Commit, OwedRead, PollReport
 from exporter.store.review import SqliteReview
 from exporter.store.settling import PRUNED_AT_ONCE, pruning, settling
 from exporter.store.writer import Writer

@@ -14,7 +14,7 @@ from exporter.domain.times import SECOND, micros
 from exporter.errors import Fenced
 from exporter.store import statements as st
 from exporter.store.connecting import Row
-from exporter.store.protocols import Appended, Commit, OwedRead, PollReport
+from exporter.store.entries import Appended, Commit, OwedRead, PollReport
 from exporter.store.statements import Statement, execute
 
 T = TypeVar("T")

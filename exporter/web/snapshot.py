@@ -8,7 +8,8 @@ from exporter.domain.times import SECOND, micros
 from exporter.domain.told import Labels, Measurement
 from exporter.fold.tell import decode_run
 from exporter.store.encoded import Signal
-from exporter.store.protocols import FOLD, PollReport, Reader
+from exporter.store.entries import PollReport
+from exporter.store.protocols import FOLD, Reader
 from exporter.telemetry.exposition import openmetrics, text
 from exporter.telemetry.instruments import DATABASE_LABEL
 from exporter.telemetry.metrics import Totals

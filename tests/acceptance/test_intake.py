@@ -19,7 +19,7 @@ import requests
 from exporter.domain.events import Event
 from exporter.intake.server import Intake
 from exporter.store import open_store
-from exporter.store.protocols import Appended
+from exporter.store.entries import Appended
 from exporter.tokens import DETECTORS, FILE, Tokens
 from tests.fakes.exporter import Exporter, until
 

@@ -12,7 +12,7 @@ from exporter.sinks.endpoints import Endpoint
 from exporter.sinks.over_http import HttpSink
 from exporter.store import open_reader, open_store
 from exporter.store.encoded import Signal
-from exporter.store.protocols import Commit, OutboxRow
+from exporter.store.entries import Commit, OutboxRow
 from exporter.store.sqlite import SqliteStore
 from tests.fakes import collector as answers
 from tests.fakes.collector import FakeCollector

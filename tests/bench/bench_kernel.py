@@ -25,7 +25,7 @@ from exporter.fold.tell import redraw
 from exporter.fold.workflows import Workflow
 from exporter.loops.folding import Folding, FoldingOptions, spare_the_collector
 from exporter.store import open_store
-from exporter.store.protocols import Commit, PollReport, RunRow, Stored, SubjectRow, TotalRow
+from exporter.store.entries import Commit, PollReport, RunRow, Stored, SubjectRow, TotalRow
 from tests.bench.bench_telemetry import through_the_sdk
 
 RUNS, PURCHASES, ACTIONS, ROUNDS = 4000, 2000, 50, 3

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from exporter.config import STORE_FILE
 from exporter.store import open_reader, open_store, schema
-from exporter.store.protocols import FOLD, Commit, ObservationRow, RunRow, SubjectRow
+from exporter.store.entries import Commit, ObservationRow, RunRow, SubjectRow
+from exporter.store.protocols import FOLD
 from exporter.store.sqlite import SqliteStore
 from tests.bench.bench_store import T0, _progress
 from tests.fakes import odoo_live as live

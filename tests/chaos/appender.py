@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Thread
 
 from exporter.store import open_store
-from exporter.store.protocols import Commit, ObservationRow, OutboxRow, Stored, TotalRow
+from exporter.store.entries import Commit, ObservationRow, OutboxRow, Stored, TotalRow
 from exporter.store.sqlite import SqliteStore
 from tests.contract.store_contract import A, progress
 

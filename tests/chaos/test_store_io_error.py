@@ -9,7 +9,8 @@ import pytest
 
 from exporter.errors import StoreBroken, StoreError
 from exporter.store import open_store, writer
-from exporter.store.protocols import FOLD, Commit, OutboxRow
+from exporter.store.entries import Commit, OutboxRow
+from exporter.store.protocols import FOLD
 from exporter.store.sqlite import SqliteStore
 from tests.contract.store_contract import T0, A, keys, progress
 from tests.fakes.disk import Disk, installed

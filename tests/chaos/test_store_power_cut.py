@@ -10,7 +10,8 @@ import apsw
 import pytest
 
 from exporter.store import open_store, writer
-from exporter.store.protocols import FOLD, Commit, ObservationRow, OutboxRow, Stored
+from exporter.store.entries import Commit, ObservationRow, OutboxRow, Stored
+from exporter.store.protocols import FOLD
 from exporter.store.sqlite import SqliteStore
 from tests.contract.store_contract import A, keys, progress
 from tests.fakes.disk import Disk, installed

@@ -13,7 +13,8 @@ from exporter.clock import StepClock
 from exporter.loops.lane import Lane, LaneOptions
 from exporter.loops.limits import Backoff
 from exporter.sinks import Sink
-from exporter.store.protocols import Outbox, OutboxRow
+from exporter.store.entries import OutboxRow
+from exporter.store.protocols import Outbox
 from tests.fakes import collector as answers
 from tests.fakes.collector import Behaviour, FakeCollector
 from tests.fakes.rows import START, span_id

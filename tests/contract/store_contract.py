@@ -17,23 +17,20 @@ from exporter.domain.runs import Open, Timer
 from exporter.domain.tenants import Tenant
 from exporter.errors import Fenced, StoreError
 from exporter.loops.tenants import remember
-from exporter.store.protocols import (
+from exporter.store.entries import (
     Appended,
     Commit,
-    Inbox,
-    Ledger,
     ObservationRow,
-    Outbox,
     OutboxRow,
     OwedRead,
     PollReport,
     Quarantined,
-    Reader,
     RunRow,
     Stored,
     SubjectRow,
     TotalRow,
 )
+from exporter.store.protocols import Inbox, Ledger, Outbox, Reader
 
 T0 = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 A, B = "acme", "beta"

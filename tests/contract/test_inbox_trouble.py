@@ -21,7 +21,7 @@ from exporter.domain.bodies import DetectorsBeat
 from exporter.domain.events import Event
 from exporter.errors import Refused, StoreError, StoreFull
 from exporter.store import open_store
-from exporter.store.protocols import Stored
+from exporter.store.entries import Stored
 from exporter.store.sqlite import SqliteStore
 from exporter.tokens import DETECTORS, Tokens
 from tests.contract.trouble import TENANT, Mode

@@ -25,7 +25,7 @@ from exporter.loops.tenants import recall
 from exporter.sources.simulator.company import COLLECTIONS
 from exporter.sources.simulator.source import SimulatedSource
 from exporter.store import copying, open_reader, open_store, schema
-from exporter.store.protocols import Stored
+from exporter.store.entries import Stored
 from tests.contract.frozen import STORES, STORIES, kinds, said
 from tests.fakes.simulated import LIVE, NAME, company
 from tests.worlds import TENANT

@@ -12,7 +12,8 @@ from exporter.sinks.opening import open_sink
 from exporter.sinks.over_grpc import GrpcSink
 from exporter.sinks.over_http import HttpSink
 from exporter.store import open_store
-from exporter.store.protocols import Commit, Outbox
+from exporter.store.entries import Commit
+from exporter.store.protocols import Outbox
 from tests.contract.sinks_contract import HALF, TROUBLES, Mode, Subjects, check_sink
 from tests.fakes.collector import FakeCollector
 from tests.fakes.grpc_collector import GrpcCollector

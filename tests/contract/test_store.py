@@ -12,7 +12,7 @@ import pytest
 
 from exporter.errors import StoreError, StoreFull
 from exporter.store import open_reader, open_store, schema
-from exporter.store.protocols import Appended, Stored, Unreadable
+from exporter.store.entries import Appended, Stored, Unreadable
 from exporter.store.sqlite import SqliteStore
 from tests.contract import store_contract as contract
 from tests.contract.store_contract import A, Check, Place, full, keys, progress

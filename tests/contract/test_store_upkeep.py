@@ -12,7 +12,8 @@ from exporter.domain.runs import Open
 from exporter.errors import StoreFull
 from exporter.store import open_reader, open_store, schema
 from exporter.store.ballast import Ballast
-from exporter.store.protocols import FOLD, Appended, Commit, ObservationRow, OutboxRow, SubjectRow
+from exporter.store.entries import Appended, Commit, ObservationRow, OutboxRow, SubjectRow
+from exporter.store.protocols import FOLD
 from exporter.store.sqlite import SqliteStore
 from tests.contract.store_contract import T0, A, B, full, keys, later, progress, run
 

@@ -14,7 +14,7 @@ from exporter.domain.events import Event
 from exporter.errors import BadRecord, SourceDown, StoreFull
 from exporter.loops.polling import Polling
 from exporter.sources.polling import Poll, Source
-from exporter.store.protocols import Appended, Stored
+from exporter.store.entries import Appended, Stored
 from exporter.store.sqlite import SqliteStore
 from tests.fakes.rows import START
 

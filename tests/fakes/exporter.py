@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.config import STORE_FILE
 from exporter.sources.odoo.registry import COLLECTIONS, SELDOM
 from exporter.store import open_reader
-from exporter.store.protocols import PollReport
+from exporter.store.entries import PollReport
 from exporter.tokens import Tokens
 
 ROOT = Path(__file__).parents[2]

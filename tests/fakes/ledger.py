@@ -8,7 +8,7 @@ from datetime import datetime
 from exporter.domain.events import Event
 from exporter.domain.runs import Timer
 from exporter.errors import Fenced, StoreError
-from exporter.store.protocols import (
+from exporter.store.entries import (
     Appended,
     Commit,
     ObservationRow,

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from exporter.store.encoded import Signal
-from exporter.store.protocols import OutboxRow
+from exporter.store.entries import OutboxRow
 
 Count = Literal["accepted", "rejected", "pruned"]
 

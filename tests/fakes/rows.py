@@ -7,7 +7,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from exporter.store.protocols import OutboxRow
+from exporter.store.entries import OutboxRow
 from exporter.telemetry import otlp
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

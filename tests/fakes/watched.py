@@ -16,7 +16,8 @@ from exporter.domain.tenants import Tenant
 from exporter.errors import Refused, SourceDown
 from exporter.loops.tenants import remember
 from exporter.store import open_store
-from exporter.store.protocols import FOLD, Commit, ObservationRow, RunRow
+from exporter.store.entries import Commit, ObservationRow, RunRow
+from exporter.store.protocols import FOLD
 
 T0 = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 ACME = "acme"

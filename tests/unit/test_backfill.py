@@ -11,7 +11,7 @@ from exporter.backfill import FEW, SAID, Backfill, look
 from exporter.clock import StepClock
 from exporter.domain.counted import Counted
 from exporter.screen import Screen
-from exporter.store.protocols import PollReport
+from exporter.store.entries import PollReport
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 JOBS, CRONS, N8N = "odoo/jobs", "odoo/crons", "n8n/executions"

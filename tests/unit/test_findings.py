@@ -12,7 +12,7 @@ from exporter.config import STORE_FILE
 from exporter.domain.runs import Run
 from exporter.fold.tell import encode_run
 from exporter.store import open_store
-from exporter.store.protocols import Commit, RunRow
+from exporter.store.entries import Commit, RunRow
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

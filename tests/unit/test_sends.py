@@ -14,7 +14,7 @@ from exporter.domain.runs import Run
 from exporter.domain.told import Measurement
 from exporter.loops.batching import run_row
 from exporter.store import open_store
-from exporter.store.protocols import Commit
+from exporter.store.entries import Commit
 from exporter.telemetry.metrics import Totals
 from tests.unit.fold.test_sends import RECONCILED, World, marks, played, rule
 

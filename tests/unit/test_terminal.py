@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exporter.domain.runs import Failure, Run, RunLink, Step
 from exporter.domain.told import Span, SpanLink
 from exporter.fold.tell import encode_run
-from exporter.store.protocols import RunRow
+from exporter.store.entries import RunRow
 from exporter.terminal import Progress, run_fields, runs_table, took, trace, tree
 from tests.searching import searching
 

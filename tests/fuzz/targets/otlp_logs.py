@@ -10,7 +10,7 @@ from hashlib import sha256
 from exporter.domain.events import Event, encode_body
 from exporter.errors import Refused
 from exporter.intake.otlp_logs import Lines
-from exporter.store.protocols import Appended
+from exporter.store.entries import Appended
 
 NOW = {"acme": datetime(2026, 11, 25, 14, tzinfo=UTC)}
 TOKEN = "the-one-that-is-known"

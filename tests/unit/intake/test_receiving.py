@@ -12,7 +12,7 @@ from exporter.domain.events import Event
 from exporter.errors import StoreBroken, StoreError, StoreFull
 from exporter.intake.app import create_app
 from exporter.intake.receiving import LARGEST, Receiving
-from exporter.store.protocols import Appended, PollReport
+from exporter.store.entries import Appended, PollReport
 from tests.unit.intake.test_parsing import BEAT, KNOWN, ONE, SOURCE
 
 TOKEN = "ab" * 32

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from exporter.domain.told import Measurement
 from exporter.loops import folding
-from exporter.store.protocols import FOLD, Stored, Unreadable
+from exporter.store.entries import Stored, Unreadable
+from exporter.store.protocols import FOLD
 from exporter.telemetry.exposition import text
 from exporter.telemetry.metrics import Totals
 from tests.fakes.exporter import Sample, samples

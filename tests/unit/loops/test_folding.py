@@ -19,7 +19,8 @@ from exporter.fold import jobs
 from exporter.fold.advance import KINDS
 from exporter.fold.subjects import Flow
 from exporter.loops.folding import Folding, FoldingOptions, TooManyRefused
-from exporter.store.protocols import FOLD, PollReport, Stored, Unreadable
+from exporter.store.entries import PollReport, Stored, Unreadable
+from exporter.store.protocols import FOLD
 from exporter.telemetry.exposition import text
 from tests.fakes.exporter import Sample, samples
 from tests.fakes.ledger import MemoryLedger

@@ -10,7 +10,7 @@ from exporter.domain import bodies as b
 from exporter.domain.events import Event
 from exporter.fold.route import route
 from exporter.loops.linking import Linking
-from exporter.store.protocols import Stored
+from exporter.store.entries import Stored
 from tests.worlds import World, counted, event
 
 

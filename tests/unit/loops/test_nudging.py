@@ -19,7 +19,7 @@ from exporter.loops.folding import Folding, FoldingOptions
 from exporter.loops.nudging import LEAST
 from exporter.loops.tenants import Connected, TenantPolling
 from exporter.sources.polling import Poll
-from exporter.store.protocols import OwedRead
+from exporter.store.entries import OwedRead
 from tests.fakes.ledger import MemoryLedger
 from tests.searching import searching
 from tests.worlds import APPROVALS, CRONS, FLOW, JOBS, T0, TENANT, at, moved

@@ -13,7 +13,7 @@ from exporter.domain.runs import Timer
 from exporter.errors import BadRecord, SourceDown, StoreFull
 from exporter.loops.polling import Polling
 from exporter.sources.polling import Poll, RefusedRow
-from exporter.store.protocols import Appended, OwedRead, PollReport, Stored
+from exporter.store.entries import Appended, OwedRead, PollReport, Stored
 from tests.fakes.ledger import MemoryLedger
 from tests.worlds import JOBS, T0, at, event, job
 

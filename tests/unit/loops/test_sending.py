@@ -16,7 +16,7 @@ from exporter.loops.limits import Backoff
 from exporter.loops.sending import Sending, SendingOptions
 from exporter.sinks import Bisect, Delivered, ExportResult, Misconfigured, Rejected, Retry, Row, Sink
 from exporter.store.encoded import Signal
-from exporter.store.protocols import OutboxRow
+from exporter.store.entries import OutboxRow
 from tests.fakes.outbox import MemoryOutbox
 from tests.fakes.rows import START, log_row, span_row, span_rows
 from tests.searching import searching

@@ -11,7 +11,7 @@ from exporter.domain.runs import Run
 from exporter.domain.told import Measurement
 from exporter.loops.batching import run_row
 from exporter.store.encoded import Signal
-from exporter.store.protocols import PollReport, RunRow, TotalRow
+from exporter.store.entries import PollReport, RunRow, TotalRow
 from exporter.telemetry.instruments import INSTRUMENTS
 from exporter.telemetry.metrics import CAP, Totals
 from exporter.web.snapshot import OpenRun, Shown, Snapshot
