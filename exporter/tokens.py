@@ -54,6 +54,7 @@ class Tokens:
 
     folder: Path
     _read: tuple[tuple[int, ...], Mapping[str, tuple[bytes, ...]]] = ((), {})
+    _unread: str = ""
 
     @property
     def path(self) -> Path:
@@ -61,10 +62,20 @@ class Tokens:
         return self.folder / FILE
 
     def digests(self, opens: str) -> Sequence[bytes]:
-        """Of the tokens that open it now; the file is read again when it was changed. None where it is damaged."""
-        stamp = _stamp(self.path)
-        if stamp != self._read[0]:
-            self._read = (stamp, self._table())
+        """Of the tokens that open it now; the file is read again when it was changed. None where it is damaged.
+
+        While it cannot be read (no right, no descriptor left) those stay good that were: Odoo sends no webhook twice.
+        """
+        try:
+            stamp = _stamp(self.path)
+            if stamp != self._read[0]:
+                self._read = (stamp, self._table())
+                self._unread = ""
+        except OSError as error:
+            said = f"{self.path} cannot be read ({error.strerror}): give us the right; tokens stay as they were."
+            if said != self._unread:
+                log.error("%s", said)  # noqa: TRY400 - the sentence says it all
+            self._unread = said
         return self._read[1].get(opens, ())
 
     def kept(self) -> Sequence[Kept]:
@@ -118,10 +129,13 @@ class Tokens:
             (self.folder / file).with_suffix(".new").unlink(missing_ok=True)  # what a crash left behind once
 
     def _table(self) -> Mapping[str, tuple[bytes, ...]]:
+        """Digests by what they open. Raises OSError."""
         try:
-            found = self.kept()
-        except ConfigError as error:
-            log.error("no token is good any more: %s", " ".join(error.faults))  # noqa: TRY400 - the fault says it all
+            found = _decode(self.path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            log.error("no token is good any more: %s is damaged: delete it, and make new tokens.", self.path)  # noqa: TRY400
             return {}
         return {kind: tuple(bytes.fromhex(one.sha256) for one in found if one.opens == kind) for kind in _kinds(found)}
 
@@ -162,12 +176,12 @@ def _plain(path: Path) -> Secret | None:
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """What is another one when the file is."""
+    """What is another one when the file, or a right on it, is. Raises OSError."""
     try:
         found = path.stat()
-    except OSError:
+    except FileNotFoundError:
         return ()
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 @contextmanager

@@ -28,6 +28,25 @@ def everything(folder: Path) -> bytes:
     return b"\n".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
+def test_a_file_that_cannot_be_read_now_shuts_nobody_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No descriptor is left when a token was added: the old ones stay good, that is said once, then it is read."""
+    tokens = Tokens(tmp_path)
+    tokens.make(SHOP, NOW)
+    before = tokens.digests(SHOP)
+    Tokens(tmp_path).make(SHOP, NOW)
+
+    def fails(_path: Path) -> bytes:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fails)
+        assert [tokens.digests(SHOP) for _ in range(3)] == [before] * 3
+    assert [record.getMessage().count("Too many open files") for record in caplog.records] == [1]
+    assert len(tokens.digests(SHOP)) == 2
+
+
 def test_only_its_digest_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """32 random bytes; nothing in the folder and no log holds them, in hex or raw; the file is its owner's (R15)."""
     caplog.set_level(logging.DEBUG)
