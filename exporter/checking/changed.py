@@ -10,7 +10,8 @@ from itertools import combinations
 
 from exporter.checking.saying import Said
 from exporter.config import Config, Database
-from exporter.errors import ConfigError, SourceError
+from exporter.domain.sources import CRONS
+from exporter.errors import ConfigError, SourceError, StoreError
 from exporter.loops.polling import KEEPER
 from exporter.loops.restoring import RESTORED
 from exporter.sources.odoo.connect import open_door
@@ -20,8 +21,6 @@ from exporter.sources.odoo.identity import Identity, identity
 from exporter.sources.odoo.rows import instant, row_id
 from exporter.store import open_reader
 from exporter.store.protocols import Reader
-
-SOURCE = "odoo/crons"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +37,14 @@ def changed(config: Config) -> Iterator[Said]:
     asked = [found for database in config.databases for found in _ask(database)]
     for one, other in combinations(asked, 2):
         yield from _copied(one, other)
-    if not config.store_path.exists():
+    try:
+        if not config.store_path.exists():
+            return
+        reader = open_reader(config.store_path)
+    except (StoreError, OSError) as error:  # of another user, or of an older program that has not run since
+        sentence = f"Whether a database was restored cannot be said, the store cannot be read: {error}"
+        yield Said(severity="note", about="store", sentence=sentence)
         return
-    reader = open_reader(config.store_path)
     try:
         for one in asked:
             yield from _restored(one, reader)
@@ -75,7 +79,7 @@ def _restored(one: Asked, reader: Reader) -> Iterator[Said]:
     if said is not None:
         at = f"{datetime.fromisoformat(said):%Y-%m-%d %H:%M:%S} UTC"
         yield Said(severity="note", about=name, sentence=f"It was restored: that was seen at {at} (docs/ids.md).")
-    known = called_at(reader.marks(name, SOURCE))
+    known = called_at(reader.marks(name, CRONS))
     try:
         rows = one.door.search_read(CRON, [["id", "in", sorted(known)]], ["lastcall"]) if known else []
         back = _gone_back(known, rows, one.door.server_time())

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from exporter import cli
+from exporter.config import STORE_FILE
 from tests.fakes import odoo_live as live
 from tests.fakes.collector import FakeCollector
 from tests.fakes.exporter import Exporter, until
@@ -316,6 +317,20 @@ def test_check_says_that_it_was_restored(tmp_path: Path) -> None:
         said = _check(tmp_path / "config.yaml")[1]
         assert "note    acme: It was restored: that was seen at" in said
         assert "since it was read" not in said
+
+
+def test_check_goes_on_beside_a_store_that_cannot_be_read(tmp_path: Path) -> None:
+    """Of an older program, damaged, or of somebody else: a note, and everything else is said."""
+    with LiveServer(company()) as server:
+        config = tmp_path / "config.yaml"
+        state = tmp_path / "state"
+        state.mkdir()
+        config.write_text(json.dumps({"state_dir": str(state), "databases": [server.entry("acme")]}))
+        (state / STORE_FILE).write_bytes(b"no store at all" * 100)
+        code, said = _check(config)
+    assert code < 2
+    assert "note    store: Whether a database was restored cannot be said, the store cannot be read:" in said
+    assert said.rstrip().count("\n") > 3
 
 
 def test_check_says_that_it_is_neutralized() -> None:
