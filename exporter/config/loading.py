@@ -20,6 +20,7 @@ from exporter.errors import ConfigError
 
 Raw = Mapping[object, object]
 PREFIX = "ODOO_OTEL_"
+OTHERS = frozenset({"ODOO_OTEL_LOGS_TOKEN", "ODOO_OTEL_INTAKE"})  # no settings: other commands of ours read them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,8 @@ def _from_environment(environ: Mapping[str, str]) -> Config:
     top.read(Config, {of.name: raw.get(of.name) for of in fields(Config) if setting_of(of)})
     database.read(Database, {of.name: raw.get(of.name) for of in fields(Database)})
     known = sorted(set(names.values()))
-    unknown = [_unknown(key, key, known) for key in given if key.startswith(PREFIX) and key not in known]
+    ours = {*known, *OTHERS}
+    unknown = [_unknown(key, key, known) for key in given if key.startswith(PREFIX) and key not in ours]
     if faults := top.faults + database.faults + unknown:
         raise ConfigError(faults)
     return Config(**top.values, databases=(_database(database.values),))  # type: ignore[arg-type]

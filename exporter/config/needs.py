@@ -6,9 +6,11 @@ from exporter.config.cost import Cost
 from exporter.config.integration import Expected, Hook, N8n
 
 CRONS, DOCUMENTS, RULES, LOGGING = "odoo/crons", "odoo/approvals", "odoo/automations", "odoo/logging"
+KEYS = "odoo/keys"
 Values = Mapping[str, object]
 # Settings by their key, and the Sources without which nothing of them is ever judged.
 NEEDS: Mapping[str, Sequence[str]] = {
+    "api_key_expires": (KEYS,),
     "limits": (CRONS,),
     "odoo_log": (CRONS,),
     "expect": (DOCUMENTS,),
@@ -26,6 +28,8 @@ def _unread(values: Values, where: str) -> Iterator[str]:
     """What needs a Source that is left out to save cost."""
     cost: Cost = values.get("cost") or Cost()  # type: ignore[assignment] # None where it has faults of its own
     read = cost.collections()
+    if not read:
+        yield f"{where}.cost: leaves out every source, so nothing of this database would be read."
     for key, sources in _needed(values):
         for source in sources:
             if source not in read:

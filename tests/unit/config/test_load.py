@@ -1,11 +1,17 @@
 """Reading the configuration: what is given arrives, what is wrong is all said at once."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from exporter.config import Config, load
+from detectors.__main__ import detect
+from exporter import cli
+from exporter.cli import ingesting
+from exporter.config import Config, Database, load
+from exporter.config.kinds import setting_of
+from exporter.config.loading import OTHERS
 from exporter.errors import ConfigError
 
 ENVIRON = {
@@ -36,6 +42,16 @@ def faults(call: Callable[[], object]) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         call()
     return caught.value.faults
+
+
+def test_variables_of_other_commands_are_no_faults() -> None:
+    """One environment may serve `run`, `ingest-log` and the detectors: each knows the variables of the others."""
+    for name in OTHERS:
+        assert load(environ=ENVIRON | {name: "x"}).databases
+    read = {one.envvar for command in cli.main.commands.values() for one in command.params if one.envvar}
+    read |= {one.envvar for one in detect.params if one.envvar} | {ingesting.TOKEN}
+    settings = {found.env for model in (Config, Database) for of in fields(model) if (found := setting_of(of))}
+    assert read - settings == OTHERS
 
 
 def test_four_variables_are_enough() -> None:
