@@ -6,6 +6,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def settings(model: type[Any]) -> Iterator[str]:
         if found := setting_of(field):
             default = "required" if field.default is dataclasses.MISSING else f"`{shown(field.default)}`"
             default = "" if field.default in {"", None} or dataclasses.is_dataclass(field.default) else default
-            default = "`{}`" if field.default == () and found.kind.says.startswith("names") else default
+            default = "`{}`" if field.default == () and found.by_name else default
             env = f"`{found.env}`" if found.env else ""
             yield f"| `{field.name}` | {env} | {default} | {found.kind.says} | {found.says} |"
 
@@ -145,12 +146,22 @@ def configuration() -> str:
     )
 
 
+PLAIN: Mapping[object, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    datetime: "time",
+}
+
+
 def type_name(annotation: object) -> str:
     """A type as a reader of JSON knows it."""
-    if isinstance(annotation, types.UnionType):
-        return " or ".join(type_name(part) for part in typing.get_args(annotation) if part is not type(None))
+    if typing.get_origin(annotation) in {types.UnionType, typing.Union}:
+        parts = (type_name(part) for part in typing.get_args(annotation) if part is not type(None))
+        return " or ".join(filter(None, parts))
     if typing.get_origin(annotation) is typing.Literal:
-        return " or ".join(typing.get_args(annotation))
+        return " or ".join(filter(None, typing.get_args(annotation)))
     if typing.get_origin(annotation) is tuple:
         inside = typing.get_args(annotation)
         return f"list of {type_name(inside[0])}" if inside[-1] is Ellipsis else " and ".join(map(type_name, inside))
@@ -158,8 +169,7 @@ def type_name(annotation: object) -> str:
         return ", ".join(annotation.__struct_fields__)
     if dataclasses.is_dataclass(annotation):
         return ", ".join(field.name for field in dataclasses.fields(annotation))
-    names: Mapping[object, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-    return names.get(annotation, "time")
+    return PLAIN[annotation]
 
 
 def event(kind: EventType) -> str:
