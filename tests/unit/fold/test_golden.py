@@ -225,13 +225,13 @@ def _bytes(said: Told) -> set[bytes]:
 
 
 IDENTITY = {"odoo.workflow.name", "odoo.workflow.instance.id", "odoo.model", "odoo.record.id"}
-ELSEWHERE = {"hooks", "n8n/executions", "odoo/log", "odoo/expectations"}  # no record of Odoo's (docs/decisions/0018)
+ELSEWHERE = {"hooks", "n8n/executions", "odoo/log", "odoo/expectations"}  # no record of Odoo's (docs/decisions/0017)
 WITHOUT_RESULT = ("wait", "batch", "pending", "deploy")  # parts that only pass, or told before anything ended
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_span_says_whose_it_is_and_how_it_ended(kind: str) -> None:
-    """Workflow, instance, model, record; result and address in Odoo where there is one (design 6, decision 0018)."""
+    """Workflow, instance, model, record; result and address in Odoo where there is one (design 6, decision 0017)."""
     for span in heard(told(kind)).spans:
         said = {name for name, _ in span.attributes}
         assert said >= IDENTITY
