@@ -142,7 +142,9 @@ def poster(url: str, token: Secret, database: str) -> Post:
 def _refused(url: str, status: int) -> NotTaken:
     if status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Away(f"{url} answered {status}: it takes nothing now, its log says why.")
-    return NotTaken(f"{url} answered {status}: say its --state, or a good ODOO_OTEL_LOGS_TOKEN.")
+    if status == HTTPStatus.UNAUTHORIZED:
+        return NotTaken(f"{url} answered {status}: say its --state, or a good ODOO_OTEL_LOGS_TOKEN.")
+    return NotTaken(f"{url} answered {status}: say the address of `odoo-otel run` with --intake.")
 
 
 def _rejected(url: str, answer: HTTPResponse) -> int:

@@ -11,7 +11,7 @@ import click
 from exporter.cli.group import STATE, fail, main
 from exporter.config import Secret
 from exporter.config.kinds import NAME
-from exporter.tokens import DETECTORS, HOOKS, LOGS, Tokens
+from exporter.tokens import HOOKS, LOGS, Tokens
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def new(state: Path, opens: str) -> None:
     `bearer`). It is good at once, while the service runs, too.
     """
     hook = opens.removeprefix(HOOKS)
-    if opens not in {LOGS, DETECTORS} and not (opens.startswith(HOOKS) and NAME.fullmatch(hook)):
+    if opens != LOGS and not (opens.startswith(HOOKS) and NAME.fullmatch(hook)):
         fail(f"{opens} is nothing that a token opens: say {LOGS}, or {HOOKS}NAME for a hook of the configuration.")
     click.echo(Tokens(state).make(opens, datetime.now(UTC)).reveal())
 
