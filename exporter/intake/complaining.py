@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -13,10 +14,6 @@ EVERY = 60.0  # seconds between two lines of one place and reason
 def _nobody(environ: Mapping[str, Any]) -> str:
     del environ
     return ""
-
-
-def _still() -> float:
-    return 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +26,7 @@ class Complaints:
     """
 
     sender: Callable[[Mapping[str, Any]], str] = _nobody
-    monotonic: Callable[[], float] = _still
+    monotonic: Callable[[], float] = monotonic
     _said: dict[tuple[str, str], float] = field(default_factory=dict)
     _more: dict[tuple[str, str], int] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)

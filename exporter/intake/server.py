@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
 from exporter.errors import StoreBroken
 from exporter.intake.app import create_app
@@ -66,12 +66,22 @@ class Intake(Listener):
         """
         folder, address = at
         digests = Tokens(folder).digests
-        taken: dict[str, Any] = {"inbox": inbox, "now": now, "appended": appended}
-        self.receiving = Receiving(**taken, source=SOURCE, digests=partial(digests, DETECTORS))
+        self.receiving = Receiving(
+            inbox=inbox, now=now, appended=appended, source=SOURCE, digests=partial(digests, DETECTORS)
+        )
         complaints = Complaints(sender=lambda environ: self._sender(environ, trusted), monotonic=monotonic)
-        said: dict[str, Any] = {"complaints": complaints, "keep": keeper(inbox.review)}
-        self.hooks = Hooks(**taken, **said, served=served or {}, digests=digests)
-        self.lines = Lines(**taken, tenants=tenants or {}, digests=partial(digests, LOGS))
+        self.hooks = Hooks(
+            inbox=inbox,
+            now=now,
+            appended=appended,
+            served=served or {},
+            digests=digests,
+            keep=keeper(inbox.review),
+            complaints=complaints,
+        )
+        self.lines = Lines(
+            inbox=inbox, now=now, appended=appended, tenants=tenants or {}, digests=partial(digests, LOGS)
+        )
         reviewing = Reviewing(review=inbox.review, hooks=self.hooks, digests=partial(digests, OPERATOR))
         app = create_app(self.receiving, self.lines, reviewing, complaints)
         app.wsgi_app = Gate(app.wsgi_app, self.hooks)  # type: ignore[method-assign,assignment] # the seam

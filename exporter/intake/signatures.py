@@ -101,9 +101,8 @@ def _stripe(keys: Keys, shown: Shown, now: datetime) -> Proof | str:
 
 
 def _github(keys: Keys, shown: Shown, now: datetime) -> Proof | str:
-    del (
-        now
-    )  # GitHub signs the body alone, so that alone names the delivery: X-GitHub-Delivery makes no replay a new one
+    # GitHub signs the body alone, so that alone names the delivery: X-GitHub-Delivery makes no replay a new one.
+    del now
     given = shown.headers.get("x-hub-signature-256", "")
     if not given.startswith("sha256="):
         return "missing"

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from logging import getLogger
 
 from exporter.domain.bodies import DatabaseChanged
 from exporter.domain.events import Event
 from exporter.sources.polling import Poll
 
-log = getLogger(__name__)
 RESTORED = "restored"  # the mark: when it was last said, by the server's clock
 SOURCE = "odoo/identity"
 
