@@ -212,6 +212,7 @@ def _play(told: Story) -> None:
     told.inbound = [int(fails), int(works)]
     wait_until(lambda: _rules(told) >= 4, "the rules read", within=60)
     told.orders = [lab.create_sale() for _ in range(SALES)]
+    time.sleep(1.1)  # a version of the very second in which they were made would hide what is rolled back
     told.wire.dropped = {told.orders[n - 1] for n, end in ENDS.items() if end == "dropped"}
     for n, order in enumerate(told.orders, 1):
         _confirm(lab, order, fails=ENDS.get(n) == "rolled_back")
