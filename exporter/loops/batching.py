@@ -67,6 +67,10 @@ class Batch:
         """Subjects of this batch of which a Timer falls due by the marks."""
         return [key for key, subject in self.subjects.items() if subject.due and self._is_due(subject)]
 
+    def is_done_with_any(self, timers: Iterable[Timer]) -> bool:
+        """Whether any Timer is not due any more after what was folded: else to fire them again would change nothing."""
+        return not {timer.subject for timer in timers} & self.subjects.keys() <= {*self.due()}
+
     def _is_due(self, subject: Subject) -> bool:
         source_of = KINDS[subject.kind].source_of
         return any((mark := self.marks.get(source_of(name))) and at <= mark for name, at in subject.due.items())

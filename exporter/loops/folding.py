@@ -28,7 +28,7 @@ from exporter.telemetry.metrics import Totals
 from exporter.telemetry.otlp import resource
 
 BATCH = 1000
-TIMERS_AT_ONCE = 5000
+TIMERS = 5000
 CACHED_SUBJECTS = 20_000
 QUARANTINE_SHARE = 0.2  # of a batch of at least QUARANTINE_LEAST Events: then the program is wrong, not the facts
 QUARANTINE_LEAST = 100
@@ -61,12 +61,14 @@ class FoldingOptions:
         history_spans: whether Runs that ended before the first start become spans.
         label_cap: values one metric label may have.
         batch: Events read at once; a Commit folds those up to their last mark, at most three times as many.
+        timers: Timers that fire at once; a mark at which more are due is passed in several Commits.
     """
 
     host_id: str
     history_spans: bool = True
     label_cap: int = 200
     batch: int = BATCH
+    timers: int = TIMERS
 
 
 @dataclass(slots=True)
@@ -122,13 +124,14 @@ class Folding:
         stored = self._next(self._offset)
         if not stored:
             return False
-        events = [one.event for one in stored if isinstance(one, Stored)]
-        batch = self._advance(events)
+        batch, mark = self._advance([one.event for one in stored if isinstance(one, Stored)])
+        if mark is not None:
+            stored = self._put_back(stored, mark)
         batch.quarantine += [
             _unreadable(one) for one in (*stored, *self._links.unreadable) if isinstance(one, Unreadable)
         ]
         _limit(batch.quarantine, len(stored))
-        self._commit(batch, gauges(events), stored)
+        self._commit(batch, stored)
         return True
 
     def _next(self, offset: int) -> list[Stored | Unreadable]:
@@ -138,22 +141,32 @@ class Folding:
         """
         found, self._ahead = self._ahead, []
         size = self.options.batch
-        whole, full = 0, True
+        whole, full = _whole(found), True
         while full and not whole and len(found) < 2 * size:
             read = self.ledger.read(self.tenant, found[-1].seq if found else offset, size)
             full = len(read) == size
             found = [*found, *read]
-            whole = next((place for place in range(len(found), 0, -1) if _is_mark(found[place - 1])), 0)
+            whole = _whole(found)
         if whole:
             found, self._ahead = found[:whole], found[whole:]
         return found
 
-    def _advance(self, events: Sequence[Event]) -> Batch:
+    def _put_back(self, stored: Sequence[Stored | Unreadable], mark: Event) -> Sequence[Stored | Unreadable]:
+        """What stands before a mark that is to be passed once more; it and what follows come next."""
+        place = next(n for n, one in enumerate(stored) if isinstance(one, Stored) and one.event is mark)
+        self._ahead = [*stored[place:], *self._ahead]
+        return stored[:place]
+
+    def _advance(self, events: Sequence[Event]) -> tuple[Batch, Event | None]:
+        """What the Events change, and the mark at which more Timers fall due than fire at once: nothing behind it is in.
+
+        A mark is passed when all that is due by it has fired: there may be no other one for long.
+        """
         self._links.begin()
         batch = Batch(flow=self.flow, before=self._subjects)
-        marked = any(isinstance(event.body, SourceRead) for event in events)
-        timers = self.ledger.due(self.tenant, TIMERS_AT_ONCE) if marked else []
+        again: Event | None = None
         for whole, batch.marks in parts(events):
+            timers = self.ledger.due(self.tenant, batch.marks, self.options.timers) if batch.marks else []
             part = self._links.placed(whole)
             woken: dict[str, Sequence[Event]] = dict.fromkeys((*due(timers, batch), *batch.due()), ())
             groups = in_order(woken | group(part, self._links.known, self.flow))
@@ -165,18 +178,23 @@ class Folding:
             self._load(claims)
             for key, claimed in claims.items():
                 batch.fold(key, claimed)
+            if len(timers) == self.options.timers and batch.is_done_with_any(timers):
+                again = next(event for event in whole if isinstance(event.body, SourceRead))
+                break
         batch.correct(
             lambda run: self.ledger.run(self.tenant, run),
             lambda subject, began: self.ledger.runs_near(self.tenant, subject, began),
         )
-        return batch
+        return batch, again
 
     def _load(self, keys: Iterable[str]) -> None:
         missing = [key for key in keys if key not in self._subjects]
         for key, row in self.ledger.subjects(self.tenant, missing).items():
             self._subjects[key] = load(row)
 
-    def _commit(self, batch: Batch, facts: Told, stored: Sequence[Stored | Unreadable]) -> None:
+    def _commit(self, batch: Batch, stored: Sequence[Stored | Unreadable]) -> None:
+        events = [one.event for one in stored if isinstance(one, Stored)]
+        facts = gauges(events)
         if self._totals is None:
             self._totals = Totals(self.ledger.totals(self.tenant), cap=self.options.label_cap)
         said = [*batch.told, *batch.history]
@@ -185,12 +203,12 @@ class Folding:
         counted += [m for told in batch.history for m in told.measurements if not m.value]  # they open counters
         counted += [_quarantined(self.clock.now(), len(batch.quarantine))] if batch.quarantine else []
         moved, gone = batch.timers()
-        reads = owed((one.event for one in stored if isinstance(one, Stored)), self.flow.witnesses)
+        reads = owed(events, self.flow.witnesses)
         commit = Commit(
             tenant=self.tenant,
             consumer=FOLD,
             expected_offset=self._offset or 0,
-            offset=stored[-1].seq,
+            offset=stored[-1].seq if stored else self._offset or 0,
             subjects=batch.rows(),
             runs=batch.runs,
             links=self._links.made,
@@ -234,6 +252,11 @@ class Folding:
         self._totals = None
         self._offset = None
         self._ahead = []
+
+
+def _whole(found: Sequence[Stored | Unreadable]) -> int:
+    """How many there are up to the last mark, and with it."""
+    return next((place for place in range(len(found), 0, -1) if _is_mark(found[place - 1])), 0)
 
 
 def _is_mark(one: Stored | Unreadable) -> bool:

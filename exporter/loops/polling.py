@@ -18,7 +18,6 @@ from exporter.store.entries import OwedRead, PollReport
 from exporter.store.protocols import Inbox, Ledger
 
 log = getLogger(__name__)
-DUE_LOOKED_AT = 1000
 KEEPER = "service"  # marks that belong to no Source
 
 
@@ -106,7 +105,7 @@ class Polling:
         marks |= {(KEEPER, RESTORED): back.at.isoformat()} if back else {}
         found = self.inbox.append(self.tenant, [*events, *([back] if back else []), *mark], marks, report, paid=owed)
         self._seen = seen
-        if not mark and self._is_due():
+        if not mark and self._is_due(poll.read_until):
             found = self.inbox.append(self.tenant, _read(name, poll, began))
         for row in poll.refused:
             log.warning("A row was left out: %s", row.reason, extra={"source": name, "row": row.row})
@@ -138,9 +137,9 @@ class Polling:
         mark = self.inbox.marks(self.tenant, KEEPER).get(f"seen/{self.source.name}")
         return datetime.fromisoformat(mark) if mark else EPOCH
 
-    def _is_due(self) -> bool:
+    def _is_due(self, until: datetime | None) -> bool:
         """Whether a Timer waits for this Source's mark: an idle poll says how far it read only to whom it concerns."""
-        return any(timer.source == self.source.name for timer in self.ledger.due(self.tenant, DUE_LOOKED_AT))
+        return until is not None and bool(self.ledger.due(self.tenant, {self.source.name: until}, 1))
 
     def _failed(self, error: str) -> None:
         """One line when a source begins to fail or fails otherwise, none for every try."""

@@ -1,6 +1,6 @@
 """What the loops read of the store: Events in order, saved state, what is due, what waits to be sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,11 +36,10 @@ _NEAR = f"""
 SELECT {RUN_COLUMNS} FROM runs INDEXED BY runs_newest
 WHERE tenant = ? AND started_at BETWEEN ? AND ? AND subject = ? ORDER BY started_at, id
 """  # noqa: S608 - a constant
-# CROSS keeps the order: from each report to what is due of its Source, not through every Timer there is.
+# CROSS keeps the order: from each mark to what is due of its Source, not through every Timer there is.
 _DUE = """
-SELECT timers.subject, timers.name, timers.due, timers.source FROM reports CROSS JOIN timers INDEXED BY timers_due
-ON timers.tenant = reports.tenant AND timers.source = reports.source AND timers.due <= reports.read_until
-WHERE reports.tenant = ? ORDER BY timers.due, timers.subject, timers.name LIMIT ?
+SELECT subject, name, due, source FROM json_each(?2) AS mark CROSS JOIN timers INDEXED BY timers_due
+ON tenant = ?1 AND source = mark.key AND due <= mark.value ORDER BY due, subject, name LIMIT ?3
 """
 _TIMERS = """
 SELECT subject, name, due, source FROM timers
@@ -128,9 +127,10 @@ class Lookups:
         """Every series of the tenant."""
         return total_rows(self._rows, tenant)
 
-    def due(self, tenant: str, limit: int) -> list[Timer]:
-        """Timers due by the mark of their Source (PollReport.read_until), earliest first."""
-        found: list[tuple[Any, ...]] = self._rows(_DUE, (tenant, limit))
+    def due(self, tenant: str, until: Mapping[str, datetime], limit: int) -> list[Timer]:
+        """Timers due by the mark of their Source, earliest first."""
+        marks = _encode({source: micros(mark) for source, mark in until.items()}).decode()
+        found: list[tuple[Any, ...]] = self._rows(_DUE, (tenant, marks, limit))
         return [Timer(subject=subject, name=name, due=from_micros(at), source=src) for subject, name, at, src in found]
 
     def timers_of(self, tenant: str, subjects: Sequence[str]) -> list[Timer]:

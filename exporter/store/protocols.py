@@ -77,8 +77,8 @@ class Ledger(Protocol):
     def totals(self, tenant: str) -> list[TotalRow]:
         """Every series of the tenant."""
 
-    def due(self, tenant: str, limit: int) -> list[Timer]:
-        """Timers due at or before their Source's mark (the last PollReport.read_until), earliest first."""
+    def due(self, tenant: str, until: Mapping[str, datetime], limit: int) -> list[Timer]:
+        """Timers due when their Source was read so far (Source -> mark), earliest first; at most `limit`."""
 
     def timers_of(self, tenant: str, subjects: Sequence[str]) -> list[Timer]:
         """Every Timer that is set for these Subjects, earliest first."""

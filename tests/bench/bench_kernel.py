@@ -7,7 +7,7 @@ encodes the same spans once they are told; a plain table takes the same Events a
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -214,10 +214,11 @@ class Memory:
         del tenant
         return []
 
-    def due(self, tenant: str, limit: int) -> list[Timer]:
+    def due(self, tenant: str, until: Mapping[str, datetime], limit: int) -> list[Timer]:
         """Timers, the earliest first."""
         del tenant
-        return sorted(self.timers.values(), key=lambda timer: timer.due)[:limit]
+        found = (timer for timer in self.timers.values() if timer.source in until and timer.due <= until[timer.source])
+        return sorted(found, key=lambda timer: timer.due)[:limit]
 
     def commit(self, commit: Commit) -> None:
         """Count and forget, but for Runs, Subjects and Timers."""

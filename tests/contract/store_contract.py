@@ -292,7 +292,7 @@ def state_is_replaced_and_forgotten(place: Place) -> None:
 
 
 def timers_wait_for_their_source(place: Place) -> None:
-    """A Timer is due when its Source was read up to due or further, and never before (decisions 1, 2)."""
+    """A Timer is due by the mark of its own Source, at it or before it, and by no other (decisions 1, 2)."""
     store = place.open()
     timers = [
         Timer(subject="cron/7", name="late", due=later(60), source="odoo/crons"),
@@ -301,26 +301,18 @@ def timers_wait_for_their_source(place: Place) -> None:
         Timer(subject="f/1", name="wake", due=later(20), source="clock"),
     ]
     store.commit(full(A, 0, 1, timers=timers))
-    assert store.due(A, 10) == []
-
-    def poll(source: str, until: float | None, *, ok: bool = True) -> None:
-        mark = None if until is None else later(until)
-        report = PollReport(source=source, began_at=later(500), seconds=1.0, ok=ok, read_until=mark)
-        store.append(A, [], None, report)
-
-    poll("odoo/crons", 59)
-    poll("odoo/crons", None)
-    poll("odoo/crons", None, ok=False)
-    poll("odoo/dark", None)
-    poll("clock", 99)
-    assert store.due(A, 10) == [timers[3], timers[1]]
-    poll("odoo/crons", 60)
-    assert store.due(A, 10) == [timers[3], timers[1], timers[0]]
-    assert store.due(A, 1) == [timers[3]]
-    assert store.due(B, 10) == []
+    assert store.due(A, {}, 10) == []
+    assert store.due(A, {"odoo/crons": later(29), "odoo": later(99), "": later(99)}, 10) == []
+    marks = {"odoo/crons": later(59), "clock": later(99)}
+    assert store.due(A, marks, 10) == [timers[3], timers[1]]
+    assert store.due(A, {"odoo/crons": later(59)}, 10) == [timers[1]]
+    marks["odoo/crons"] = later(60)
+    assert store.due(A, marks, 10) == [timers[3], timers[1], timers[0]]
+    assert store.due(A, marks, 1) == [timers[3]]
+    assert store.due(B, marks, 10) == []
     moved = replace(timers[3], due=later(999))
     store.commit(full(A, 1, 2, timers=[moved], cleared=[("cron/8", "late"), ("cron/7", "late")]))
-    assert store.due(A, 10) == []
+    assert store.due(A, marks, 10) == []
     store.close()
 
 

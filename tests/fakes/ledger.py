@@ -120,11 +120,10 @@ class MemoryLedger:
         self.reads["totals"] += 1
         return [row for (owner, _, _), row in self.total_rows.items() if owner == tenant]
 
-    def due(self, tenant: str, limit: int) -> list[Timer]:
+    def due(self, tenant: str, until: Mapping[str, datetime], limit: int) -> list[Timer]:
         """See Ledger."""
-        marks = {source: report.read_until for (owner, source), report in self.reports.items() if owner == tenant}
         mine = [timer for (owner, _, _), timer in self.timers.items() if owner == tenant]
-        late = [timer for timer in mine if (mark := marks.get(timer.source)) is not None and timer.due <= mark]
+        late = [timer for timer in mine if (mark := until.get(timer.source)) is not None and timer.due <= mark]
         return sorted(late, key=lambda timer: (timer.due, timer.subject, timer.name))[:limit]
 
     def timers_of(self, tenant: str, subjects: Sequence[str]) -> list[Timer]:

@@ -77,6 +77,10 @@ def done(number: int, when: float = 0.0, **changes: object) -> Event:
 @pytest.fixture
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fold that cannot stand jobs with an odd id."""
+    _poison(monkeypatch)
+
+
+def _poison(monkeypatch: pytest.MonkeyPatch) -> None:
     real = jobs.KIND.cut
 
     def cut(facts: Sequence[Event], *others: object) -> object:
@@ -209,6 +213,45 @@ def test_a_restart_after_every_commit_changes_nothing(batch: int) -> None:
     assert restarted.commits == living.commits
     assert len(living.runs) == 12
     assert not living.quarantine
+
+
+@pytest.mark.parametrize("timers", [1, 2, 3, 12, 13])
+def test_a_mark_is_passed_when_all_that_is_due_has_fired(timers: int) -> None:
+    """However few Timers fire at once, one mark behind a backlog closes all of it; control: it does not in one Commit."""
+    whole, few = MemoryLedger(), MemoryLedger()
+    for ledger, options in ((whole, {}), (few, {"timers": timers})):
+        for events, until in _story():
+            ledger.append(NAME, events)
+            run_down(fold_of(ledger, **options))
+            if until in (80, 200):  # else it is a backlog: nobody knows how far it was read
+                polled(ledger, [], until)
+        assert fold_of(ledger, **options).step()
+        assert (_closed(ledger) < 12) == (timers < 12 and ledger is few)
+        run_down(fold_of(ledger, **options))
+    assert sorted(few.outbox, key=lambda row: row.body) == sorted(whole.outbox, key=lambda row: row.body)
+    assert few.total_rows == whole.total_rows
+    assert few.saved == whole.saved
+    assert few.timers == whole.timers
+    assert few.runs == whole.runs
+    assert _closed(few) == 12
+    assert few.offset(NAME, FOLD) == whole.offset(NAME, FOLD)
+
+
+def _closed(ledger: MemoryLedger) -> int:
+    return sum(run.ended_at is not None for run in ledger.runs.values())
+
+
+def test_a_mark_is_passed_though_what_is_due_cannot_be_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timers that raise whenever they fire do not hold the fold at their mark for ever, and stop none that do not."""
+    ledger = MemoryLedger()
+    ledger.append(NAME, [done(n) for n in range(2, 8)])
+    run_down(fold_of(ledger))
+    _poison(monkeypatch)  # three of six, by a newer program
+    polled(ledger, [], 100)
+    run_down(fold_of(ledger, timers=4))
+    assert ledger.offset(NAME, FOLD) == 7
+    assert sorted(subject for _, subject in ledger.runs) == ["job/2#1", "job/4#1", "job/6#1"]
+    assert {(one.origin, one.key) for one in ledger.quarantine} == {("timers", f"job/{n}") for n in (3, 5, 7)}
 
 
 def test_timers_fire_behind_the_mark_of_their_source_only() -> None:
