@@ -73,43 +73,49 @@ def _born_again(facts: Sequence[Event], memory: RecordMemory) -> datetime | None
 def _cut_life(facts: Sequence[Event], memory: RecordMemory, until: datetime, flow: Flow) -> Cut[RecordMemory]:
     """Close every episode of one document; the open one keeps its facts."""
     memory = learn(facts, memory)
+    workflow = workflow_of(facts, memory, flow)
     left = [e for e in facts if not isinstance(e.body, RecordChanged)]
     closed: list[Run] = []
     behind: list[tuple[str, Event]] = []
-    while True:
-        episode, rest, end = _first_episode(left, memory, flow)
+    end: datetime | None = None
+    while left:
+        episode, rest, end = _first_episode(left, workflow)
         if end is None or end > until:
             break
-        run = _run(episode, memory, flow, end)
+        run = _run(episode, memory, (workflow, flow), end)
         closed.append(run)
-        memory = _remember(run, end, episode, memory, flow=flow)
+        memory = _remember(run, end, episode, memory, workflow)
         behind += [(run.key, e) for e in rest if late(e, memory)]
-        left = [e for e in rest if not late(e, memory)]
+        left, end = [e for e in rest if not late(e, memory)], None
     left = _known(left, until)
-    opened = _run(left, memory, flow, None) if end is None and _opens(left, memory, flow) else None
+    opened = _run(left, memory, (workflow, flow), None) if end is None and _opens(left, memory, workflow) else None
     return Cut(closed=tuple(closed), open=opened, facts=tuple(left), memory=memory, ready_at=end, late=tuple(behind))
 
 
-def _remember(run: Run, end: datetime, episode: Sequence[Event], memory: RecordMemory, *, flow: Flow) -> RecordMemory:
+def _remember(
+    run: Run, end: datetime, episode: Sequence[Event], memory: RecordMemory, workflow: Workflow
+) -> RecordMemory:
     changes = [e.body.tracking_id for e in episode if isinstance(e.body, FieldChanged)]
     return replace(
         memory,
         ended_at=end,
         change=changes[-1] if changes else 0,
         key=run.key,
-        state=_state(episode, memory, flow),
+        state=_state(episode, memory, workflow),
     )
 
 
-def _known(facts: Sequence[Event], until: datetime) -> list[Event]:
+def _known(facts: list[Event], until: datetime) -> list[Event]:
     """Without rows that vanished and of which nothing is waiting: they belonged to an episode that is told."""
+    if not any(isinstance(e.body, RecordVanished) for e in facts):
+        return facts
     here = {e.body.review_id for e in facts if isinstance(e.body, ReviewChanged)}
     return [e for e in facts if not isinstance(e.body, RecordVanished) or e.body.record_id in here or e.at > until]
 
 
-def _opens(episode: Sequence[Event], memory: RecordMemory, flow: Flow) -> bool:
+def _opens(episode: Sequence[Event], memory: RecordMemory, workflow: Workflow) -> bool:
     """Whether facts are an open episode: stray reviews after a final state do not begin another one."""
-    opening = _openings(memory, workflow_of(episode, memory, flow))
+    opening = _openings(memory, workflow)
     return any(isinstance(e.body, opening) for e in episode)
 
 
@@ -118,14 +124,10 @@ def _openings(memory: RecordMemory, workflow: Workflow) -> tuple[type[Any], ...]
     return (FieldChanged,) if memory.key and workflow.final else (FieldChanged, ReviewChanged)
 
 
-def _first_episode(
-    facts: list[Event], memory: RecordMemory, flow: Flow
-) -> tuple[list[Event], list[Event], datetime | None]:
+def _first_episode(facts: list[Event], workflow: Workflow) -> tuple[list[Event], list[Event], datetime | None]:
     """The facts of the first episode, those behind it, and when it ended (None while it is open)."""
-    workflow = workflow_of(facts, memory, flow)
-    seen = reviews(facts)
     if not workflow.final:
-        return _reviewed_episode(facts, seen)
+        return _reviewed_episode(facts, reviews(facts))
     for place, event in enumerate(facts):
         change = event.body
         if isinstance(change, FieldChanged) and change.new in workflow.final:
@@ -161,13 +163,13 @@ def _is_of(event: Event, mine: set[tuple[int, datetime | None]]) -> bool:
     return isinstance(event.body, ReviewChanged) and identity(event.body) in mine
 
 
-def _state(facts: Sequence[Event], memory: RecordMemory, flow: Flow) -> str:
+def _state(facts: Sequence[Event], memory: RecordMemory, workflow: Workflow) -> str:
     changes = [e.body.new for e in facts if isinstance(e.body, FieldChanged)]
-    return (changes[-1] if changes else memory.state) or workflow_of(facts, memory, flow).initial
+    return (changes[-1] if changes else memory.state) or workflow.initial
 
 
-def _run(facts: Sequence[Event], memory: RecordMemory, flow: Flow, end: datetime | None) -> Run:
-    workflow = workflow_of(facts, memory, flow)
+def _run(facts: Sequence[Event], memory: RecordMemory, of: tuple[Workflow, Flow], end: datetime | None) -> Run:
+    workflow, flow = of
     model, record_id = subject_of(facts, memory)
     opening = _opening(facts, memory, workflow)
     began = _began(opening, memory)
@@ -177,7 +179,8 @@ def _run(facts: Sequence[Event], memory: RecordMemory, flow: Flow, end: datetime
     seen = reviews(facts)
     steps = sorted([*state_steps, *review_steps(seen)], key=lambda s: (s.started_at, s.role))
     decision = _decision(facts, seen, workflow)
-    waiting = _waiting(steps, (_state(facts, memory, flow), began))
+    state = _state(facts, memory, workflow)
+    waiting = _waiting(steps, (state, began))
     first = flow.tenant.first_start
     about = memory.about
     key = opening.key if memory.key else named(memory.lives * SPAN + 1)
@@ -197,7 +200,7 @@ def _run(facts: Sequence[Event], memory: RecordMemory, flow: Flow, end: datetime
         origin="history" if end is not None and first is not None and end < first else "live",
         steps=tuple(steps),
         links=_before((model, record_id), memory, workflow),
-        attributes=_attributes(about, _state(facts, memory, flow), decision if end else ""),
+        attributes=_attributes(about, state, decision if end else ""),
         state="" if end else waiting[0],
         since=None if end else waiting[1],
     )
