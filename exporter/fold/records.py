@@ -84,7 +84,7 @@ def _cut_life(facts: Sequence[Event], memory: RecordMemory, until: datetime, flo
             break
         run = _run(episode, memory, (workflow, flow), end)
         closed.append(run)
-        memory = _remember(run, end, episode, memory, workflow)
+        memory = _remember(run, end, episode, memory, workflow=workflow)
         behind += [(run.key, e) for e in rest if late(e, memory)]
         left, end = [e for e in rest if not late(e, memory)], None
     left = _known(left, until)
@@ -93,7 +93,7 @@ def _cut_life(facts: Sequence[Event], memory: RecordMemory, until: datetime, flo
 
 
 def _remember(
-    run: Run, end: datetime, episode: Sequence[Event], memory: RecordMemory, workflow: Workflow
+    run: Run, end: datetime, episode: Sequence[Event], memory: RecordMemory, *, workflow: Workflow
 ) -> RecordMemory:
     changes = [e.body.tracking_id for e in episode if isinstance(e.body, FieldChanged)]
     return replace(
