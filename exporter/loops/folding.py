@@ -37,8 +37,8 @@ QUARANTINE_LEAST = 100
 def spare_the_collector() -> None:
     """Let Python's garbage collector run less often: the fold makes trees and no cycles.
 
-    With its defaults it runs every 700 objects, about every sixth Run, and takes a sixth of the fold's time. A batch has
-    some 300,000 alive at once, and to look at those takes a tenth of a second.
+    With its defaults it runs every 700 objects, about every sixth Run, and takes a sixth of the fold's time. Some
+    300,000 are alive at once in a batch, and to look at those takes a tenth of a second.
     """
     gc.collect()
     gc.freeze()  # what is there at the start stays: modules, tables, classes
@@ -152,14 +152,14 @@ class Folding:
             found, self._ahead = found[:whole], found[whole:]
         return found
 
-    def _put_back(self, stored: Sequence[Stored | Unreadable], mark: Event) -> Sequence[Stored | Unreadable]:
+    def _put_back(self, stored: list[Stored | Unreadable], mark: Event) -> list[Stored | Unreadable]:
         """What stands before a mark that is to be passed once more; it and what follows come next."""
         place = next(n for n, one in enumerate(stored) if isinstance(one, Stored) and one.event is mark)
         self._ahead = [*stored[place:], *self._ahead]
         return stored[:place]
 
     def _advance(self, events: Sequence[Event]) -> tuple[Batch, Event | None]:
-        """What the Events change, and the mark at which more Timers fall due than fire at once: nothing behind it is in.
+        """What the Events change, and the mark at which more Timers fall due than fire at once: nothing behind it.
 
         A mark is passed when all that is due by it has fired: there may be no other one for long.
         """

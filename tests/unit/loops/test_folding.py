@@ -217,7 +217,7 @@ def test_a_restart_after_every_commit_changes_nothing(batch: int) -> None:
 
 @pytest.mark.parametrize("timers", [1, 2, 3, 12, 13])
 def test_a_mark_is_passed_when_all_that_is_due_has_fired(timers: int) -> None:
-    """However few Timers fire at once, one mark behind a backlog closes all of it; control: it does not in one Commit."""
+    """However few Timers fire at once, one mark behind a backlog closes all of it; one Commit alone does not."""
     whole, few = MemoryLedger(), MemoryLedger()
     for ledger, options in ((whole, {}), (few, {"timers": timers})):
         for events, until in _story():
