@@ -313,6 +313,7 @@ def _findings() -> Iterator[Fact]:
         "odoo_finding_info",
         ("prod", "outlier.duration base.vacuum warning", Described(said)),
         ("shop", "outlier.delay base.d warning", Described(("D", "2026-11-22T11:00:00Z", "00", "It waited."))),
+        ("shop", "result.failing base.c warning", Described(("C", "2026-11-22T11:00:00Z", "00", "Over."))),
     )
     yield from _facts("odoo_detectors_last_run_timestamp_seconds", ("prod", "", Ago(5)), ("shop", "", Ago(1000)))
 
