@@ -15,16 +15,18 @@ _CALLED = (
     r"session[_-]?id|signature|jwt|otp)"
 )
 _IS = r"\\?[\"']?\s*(?:=>|[:=])\s*"
+_SCHEME = r"(?:(?:bearer|basic|digest)\s+)?"
+_DONE = r"\[TOKEN\](?!\w)"  # masked already: what stands behind it is no part of it
 # What is masked in free text, in this order (longer shapes first, so that an IBAN is not half a digit run).
 _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=://)[^\s/@:]{0,64}:[^\s/@]{1,256}@"), "[TOKEN]@"),
     (re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), "[EMAIL]"),
     (re.compile(rf"(?i)(cookies?{_IS})[^\n\"']{{4,}}"), r"\1[TOKEN]"),
     (
-        re.compile(rf"(?i)({_CALLED}{_IS}(?:(?:bearer|basic|digest)\s+)?)(?:\"[^\"]+\"|'[^']+'|\S{{4,}})"),
+        re.compile(rf"(?i)({_CALLED}{_IS}(?!{_SCHEME}{_DONE}){_SCHEME})(?:\"[^\"]+\"|'[^']+'|\S{{4,}})"),
         r"\1[TOKEN]",
     ),
-    (re.compile(r"(?i)\b(bearer|token|api[_-]?key|password|passwd|secret)(\s+)\S{4,}"), r"\1\2[TOKEN]"),
+    (re.compile(rf"(?i)\b(bearer|token|api[_-]?key|password|passwd|secret)(\s+)(?!{_DONE})\S{{4,}}"), r"\1\2[TOKEN]"),
     (re.compile(r"((?i:\bbasic)\s+)(?=[A-Za-z0-9+/]+[A-Z0-9=])[A-Za-z0-9+/]{8,}={0,2}"), r"\1[TOKEN]"),
     (re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9_-]{32,}\b"), "[TOKEN]"),
     (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), "[IBAN]"),

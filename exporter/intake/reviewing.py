@@ -25,6 +25,7 @@ from exporter.store.review import HOOKS, Review, SetAside
 log = getLogger(__name__)
 TEXT = 4_096  # characters of one text that are kept
 WORDS = 500  # of the reason
+MOST_OFTEN = 8  # that a body is masked
 _SECRET = re.compile(
     r"(?i)token|secret|passw|passphrase|(?:api|access|private).?key|authorization|signature|cookie|credential|session.?id|"
     r"(?:resume|webhook).?url|(?:^|[^a-z])(?:auth|pwd|otp|pin|jwt|cvc|cvv)(?:$|[^a-z])"
@@ -44,7 +45,18 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def masked(raw: bytes) -> bytes:
-    """A body without what is personal or secret: texts masked, what stands under a key that names a secret left out."""
+    """A body without what is personal or secret: texts masked, what stands under a key that names a secret left out.
+
+    Until that changes nothing more: what stands for a secret may make one of what stands beside it.
+    """
+    for _ in range(MOST_OFTEN):
+        before, raw = raw, _masked_once(raw)
+        if raw == before:
+            break
+    return raw
+
+
+def _masked_once(raw: bytes) -> bytes:
     try:
         found = document(raw)
     except NotPlain:
@@ -59,7 +71,7 @@ def _masked(value: object, *, secret: bool = False) -> object:
             name = mask(key)
             while name in found:  # keys that are masked alike
                 name = f"{name} ({len(found)})"
-            found[name] = _masked(one, secret=secret or _SECRET.search(key) is not None)
+            found[name] = _masked(one, secret=secret or _SECRET.search(f"{key} {name}") is not None)
         return found
     if isinstance(value, list):
         return [_masked(one, secret=secret) for one in value]

@@ -19,8 +19,7 @@ def test_another_key_in_the_file_is_taken_without_a_restart(tmp_path: Path) -> N
             until(lambda: exporter.reads("acme"))
             server.key = NEW
             until(lambda: not exporter.reads("acme"), what="the refusal")
-            reports = exporter.reports("acme")
-            assert {report.ok for report in reports.values()} == {False}
+            until(lambda: {report.ok for report in exporter.reports("acme").values()} == {False}, 5, "all of it dark")
             written.write_text(NEW)
             until(lambda: exporter.reads("acme"), what="the new key")
             assert not any(key in line for line in exporter.lines for key in (NEW, KEY))

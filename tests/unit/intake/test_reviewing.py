@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.domain.posted import Posted
@@ -60,6 +60,8 @@ def test_what_is_no_json_is_kept_as_masked_text(raw: bytes) -> None:
         st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
     )
 )
+@example({"": 2**63, "TOKEN": "0"})
+@example({"://user:secret@host": "0"})
 def test_masking_twice_changes_nothing(found: object) -> None:
     """What was masked is masked: a body that is tried again is the one that was kept."""
     once = masked(json.dumps(found).encode())
