@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from exporter.domain.events import Event
 from exporter.domain.runs import Run, Step, Timer
+from exporter.domain.sources import EXECUTIONS, RULES
 from exporter.domain.times import EPOCH
 from exporter.fold import (
     calls,
@@ -49,6 +50,7 @@ _ALL: tuple[Kind[Any], ...] = (
 KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in _ALL}
 LONG = timedelta(seconds=60)  # a Run open for longer shows a `started` marker (decision 3)
 SETTLE, STARTED, LIMIT = "settle", "started", "limit"
+_AWAITED = frozenset({kind.source for kind in _ALL} | {RULES, EXECUTIONS})
 _MEMORIES = {name: msgspec.json.Decoder(kind.memory).decode for name, kind in KINDS.items()}
 
 
@@ -90,6 +92,11 @@ def begin(key: str) -> Subject:
 def memory_of(kind: str, raw: bytes) -> object:
     """What a kind remembers, decoded."""
     return _MEMORIES[kind](raw)
+
+
+def unheard(flow: Flow) -> frozenset[str]:
+    """The Sources that nobody reads: what waits for one of them, from before a reload, would wait for ever."""
+    return frozenset(source for source in _AWAITED if not flow.hears(source))
 
 
 def advance(

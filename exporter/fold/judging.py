@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from exporter.domain.bodies import CronCounted, FindingClosed, FindingSeen
 from exporter.domain.events import Event
+from exporter.domain.sources import CRONS
 from exporter.domain.times import EPOCH
 from exporter.fold import limits, scheduler
 from exporter.fold.cron_memory import streak_of
@@ -27,6 +28,7 @@ CLOSED: Mapping[str, str] = {
     "result.failing": "It ran without failing.",
     "scheduler.silent": "Scheduled actions begin again.",
 }
+NOT_READ: Mapping[str, str] = dict.fromkeys(CLOSED, "Scheduled actions are not read any more.")
 
 
 class Judged(Struct, frozen=True, kw_only=True, gc=False):
@@ -44,6 +46,9 @@ def judge(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime | None, *, s
         return _stated(subject, cut, flow, at)
     if subject.kind not in {"cron", "scheduler"}:
         return Judged(claims=subject.claims)
+    if at is not None and not flow.hears(CRONS):
+        row = _newest(cut) if subject.kind == "cron" else None
+        return _judged(subject, {}, None, (at, *_about(subject, row)), closed=NOT_READ)
     if at is None:
         return Judged(claims=subject.claims, again=EPOCH)  # at the next mark, whichever: a fact may have changed it
     if first is not None and at < first:
@@ -57,15 +62,13 @@ def judge(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime | None, *, s
 def _scheduler(subject: Subject, cut: Cut[Any], usual: Limits, at: datetime) -> Judged:
     _, held = _held(subject, usual, at)
     found = {name: claim for name, claim in scheduler.claims(cut.memory).items() if name not in held}
-    return _judged(
-        subject, found, scheduler.look_again(cut.memory, at, usual.late), (at, "scheduler", "", "The scheduler")
-    )
+    return _judged(subject, found, scheduler.look_again(cut.memory, at, usual.late), (at, *_about(subject, None)))
 
 
 def _stated(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime | None) -> Judged:
     """What the kind itself claims."""
     told = STATERS[subject.kind].at
-    at = told(cut.memory) if told else at
+    at = (told(cut.memory) if told else None) or at
     if at is None:
         return Judged(claims=subject.claims, again=None if told else EPOCH)
     stated = state(subject, cut.memory, flow, at)
@@ -89,10 +92,16 @@ def _action(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime, *, silent
         silent=silent,
         held=held,
     )
-    label = (row.xmlid or str(row.cron_id)) if row else subject.key
-    about = (at, label, str(row.cron_id) if row else "", row.name if row else label)
     moments = [one for one in (limits.look_again(now), until) if one is not None]
-    return _judged(subject, limits.claims(now), min(moments, default=None), about)
+    return _judged(subject, limits.claims(now), min(moments, default=None), (at, *_about(subject, row)))
+
+
+def _about(subject: Subject, row: CronCounted | None) -> tuple[str, str, str]:
+    """Label, id and name of an action, or of the scheduler."""
+    if subject.kind == "scheduler":
+        return "scheduler", "", "The scheduler"
+    label = (row.xmlid or str(row.cron_id)) if row else subject.key
+    return label, str(row.cron_id) if row else "", row.name if row else label
 
 
 def _held(subject: Subject, declared: Limits, at: datetime) -> tuple[datetime | None, frozenset[str]]:
@@ -119,14 +128,19 @@ def _newest(cut: Cut[Any]) -> CronCounted | None:
 
 
 def _judged(
-    subject: Subject, found: Mapping[str, Claim], again: datetime | None, about: tuple[datetime, str, str, str]
+    subject: Subject,
+    found: Mapping[str, Claim],
+    again: datetime | None,
+    about: tuple[datetime, str, str, str],
+    *,
+    closed: Mapping[str, str] = CLOSED,
 ) -> Judged:
     opened = [
         _seen(claim, about, known=claim.detector in subject.claims)
         for claim in found.values()
         if _is_new(subject, claim)
     ]
-    gone = [_closed(detector, about) for detector in subject.claims if detector not in found]
+    gone = [_closed(detector, about, closed[detector]) for detector in subject.claims if detector not in found]
     return Judged(
         claims={detector: claim.sentence for detector, claim in found.items()}, events=(*gone, *opened), again=again
     )
@@ -153,7 +167,7 @@ def _seen(claim: Claim, about: tuple[datetime, str, str, str], *, known: bool) -
     return event_of(f"finding.{word}", f"{claim.detector}/{label}/{word}/{at.isoformat()}", at, body)
 
 
-def _closed(detector: str, about: tuple[datetime, str, str, str]) -> Event:
+def _closed(detector: str, about: tuple[datetime, str, str, str], reason: str) -> Event:
     at, label, _, _ = about
-    body = FindingClosed(detector=detector, subject=label, reason=CLOSED[detector])
+    body = FindingClosed(detector=detector, subject=label, reason=reason)
     return event_of("finding.closed", f"{detector}/{label}/closed/{at.isoformat()}", at, body)

@@ -53,6 +53,8 @@ def cut(facts: Sequence[Event], memory: SendMemory, until: datetime, flow: Flow)
     del until
     draft = Draft(memory, flow)
     draft.take(facts)
+    if not flow.reconciles:  # any more: nobody would hear of what is sent
+        return Cut(closed=(), open=None, facts=(), memory=SendMemory(rules=draft.rules))
     late = tuple(_healed(draft))
     regain(draft, [key for key, _ in late])
     sends = list(conclude(draft)) if draft.read else []

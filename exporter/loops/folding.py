@@ -6,7 +6,7 @@ backlog is folded as it would have been live, and a refold needs nothing but the
 
 import gc
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from exporter.domain.events import Event
 from exporter.domain.told import Measurement, Told
 from exporter.errors import StoreError
 from exporter.fold import choosing
+from exporter.fold.advance import unheard
 from exporter.fold.subjects import Flow, Subject
 from exporter.loops.batching import Batch, due, gauges, load, owed
 from exporter.loops.grouping import group, in_order, parts
@@ -93,6 +94,7 @@ class Folding:
     _encoded: bytes = b""
     _links: Linking = field(init=False)
     _ahead: list[Stored | Unreadable] = field(default_factory=list)
+    _unheard: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """What facts link is known to every cut."""
@@ -101,6 +103,7 @@ class Folding:
             waiting=lambda keys: self.ledger.parked(self.tenant, keys),
         )
         self.flow = replace(self.flow, links=self._links.known)
+        self._unheard = unheard(self.flow)
 
     @property
     def tenant(self) -> str:
@@ -166,7 +169,8 @@ class Folding:
         self._links.begin()
         batch = Batch(flow=self.flow, before=self._subjects)
         again: Event | None = None
-        for whole, batch.marks in parts(events):
+        for whole, marks in parts(events):
+            batch.marks = self._with_unheard(marks)
             timers = self.ledger.due(self.tenant, batch.marks, self.options.timers) if batch.marks else []
             part = self._links.placed(whole)
             woken: dict[str, Sequence[Event]] = dict.fromkeys((*due(timers, batch), *batch.due()), ())
@@ -187,6 +191,10 @@ class Folding:
             lambda subject, began: self.ledger.runs_near(self.tenant, subject, began),
         )
         return batch, again
+
+    def _with_unheard(self, marks: Mapping[str, datetime]) -> Mapping[str, datetime]:
+        """What waits for a Source that is read no more goes by how far the others were read."""
+        return {**dict.fromkeys(self._unheard, max(marks.values())), **marks} if marks else marks
 
     def _load(self, keys: Iterable[str]) -> None:
         missing = [key for key in keys if key not in self._subjects]

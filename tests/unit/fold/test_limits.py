@@ -61,6 +61,17 @@ def failing() -> World:
     return world.live([Row(number=1, start=0, end=4).ended(), counted(15, 0, 1, nextcall=DAY)], 15)
 
 
+def test_findings_of_actions_that_are_not_read_any_more_close() -> None:
+    """A reload that leaves the actions out closes what was open of them, and opens nothing (feature 115)."""
+    world = failing()
+    world.flow = replace(FLOW, witnesses=frozenset({"odoo/jobs"}))
+    world.read_until(5 * DAY)
+    assert {name: run.ended_at is None for name, run in world.findings().items()} == {"result.failing": False}
+    world.flow = FLOW
+    world.append([counted(5 * DAY + 1, 0, 1, nextcall=DAY)]).read_until(5 * DAY + 2)
+    assert open_findings(world) == {"schedule.missed", "result.failing"}
+
+
 def test_an_action_that_failed_is_one_finding_until_it_ran_well() -> None:
     """A failure opens `result.failing`, a second one updates it, a success closes it (features 2, 80)."""
     world = failing()

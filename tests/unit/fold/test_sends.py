@@ -186,6 +186,18 @@ def test_a_loss_is_one_finding_a_rule_until_it_is_an_hour_old() -> None:
     assert world.findings()["send.lost"].ended_at == at(3700)
 
 
+@pytest.mark.parametrize(
+    "changed", [{"hooks": {"odoo": Integration()}}, {"witnesses": frozenset({DOCUMENTS})}], ids=["no hook", "no rules"]
+)
+def test_a_loss_ends_when_nobody_would_hear_of_webhooks_any_more(changed: dict[str, Any]) -> None:
+    """After a reload that takes the hook or the rules away it closes at the next mark, and not never."""
+    world = World(flow=RECONCILED).append([rule(), *played(1, "dropped", 10.0), *marks(500)])
+    assert world.findings()["send.lost"].ended_at is None
+    world.flow = replace(RECONCILED, **changed)
+    world.append(marks(5000)).read_until(5000)
+    assert world.findings()["send.lost"].ended_at is not None
+
+
 def test_what_comes_after_all_heals_the_loss() -> None:
     """What stands between may repeat: the Run is corrected and the Finding closed (feature 30)."""
     world = World(flow=RECONCILED).append([rule(), *played(1, "dropped", 10.0), *marks(500)])

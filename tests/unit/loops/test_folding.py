@@ -254,6 +254,19 @@ def test_a_mark_is_passed_though_what_is_due_cannot_be_folded(monkeypatch: pytes
     assert {(one.origin, one.key) for one in ledger.quarantine} == {("timers", f"job/{n}") for n in (3, 5, 7)}
 
 
+@pytest.mark.parametrize("heard", [True, False])
+def test_what_waits_for_a_source_that_is_read_no_more_waits_for_the_others(*, heard: bool) -> None:
+    """After a reload that leaves the jobs out their Timers go by the other marks; while they are read, by no other."""
+    ledger = MemoryLedger()
+    ledger.append(NAME, [done(2)])
+    run_down(fold_of(ledger))
+    witnesses = frozenset({"odoo/crons", JOBS} if heard else {"odoo/crons"})
+    folding = fold_of(ledger, flow=replace(FLOW, witnesses=witnesses))
+    ledger.append(NAME, [read("odoo/crons", 3600)], None, _report("odoo/crons", at(3600)))
+    run_down(folding)
+    assert _closed(ledger) == (0 if heard else 1)
+
+
 def test_timers_fire_behind_the_mark_of_their_source_only() -> None:
     """R14: nothing closes before its witness was read; control: by wall time the failure would close an hour early."""
     ledger = MemoryLedger()
