@@ -27,6 +27,7 @@ ANY = frozenset({"any"})  # stands for the record where every record will do
 SHOWN = frozenset({WebhookReceived, ExecutionSeen, FieldChanged})
 SLACK = timedelta(seconds=2)  # over RPC Odoo shows whole seconds, and clocks differ: B may seem to lie before its A
 LATE = timedelta(minutes=10)  # so much later than it happened an A may become known
+ABSENT = 1_000  # of what stays away on and on, that many are remembered: the newest
 CLOSED = {DETECTOR: "Nothing stayed away since, for an hour; or what was missing came after all."}
 
 
@@ -36,7 +37,8 @@ class ExpectationMemory(Struct, frozen=True, kw_only=True, gc=False, omit_defaul
     Attributes:
         executions: how far n8n was read.
         met: keys of Runs that were told, of facts that are still kept.
-        absent: by Run key what stayed away, as long as its trouble lasts; `troubles`: made of it, by `detector/label`.
+        absent: by Run key what stayed away, as long as its trouble lasts, the newest of it; `troubles`: made of it, by
+            `detector/label`.
     """
 
     executions: datetime = EPOCH
@@ -156,8 +158,10 @@ def _came(
 
 
 def _noted(memory: ExpectationMemory, met: Iterable[Met], flow: Flow) -> ExpectationMemory:
-    absent = {key_of(one.of, one.event): absent_of(one, flow) for one in met if one.then is None}
-    return replace(memory, absent={**memory.absent, **absent})
+    fresh = {key_of(one.of, one.event): absent_of(one, flow) for one in met if one.then is None}
+    absent = {**memory.absent, **fresh}
+    newest = sorted(absent, key=lambda key: (absent[key].deadline, key))[-ABSENT:] if len(absent) > ABSENT else absent
+    return replace(memory, absent={key: absent[key] for key in newest})
 
 
 def _troubles(absent: Mapping[str, Absent]) -> Troubles:

@@ -24,7 +24,7 @@ from exporter.domain.times import MICRO, SECOND, from_micros
 from exporter.fold.joining import asked
 from exporter.fold.send_judging import Send, conclude, deadlines, pending
 from exporter.fold.send_matching import Matching
-from exporter.fold.send_memory import READ, Draft, Gone, Loss, SendMemory, forget, lose, regain
+from exporter.fold.send_memory import READ, Draft, Gone, Loss, SendMemory, bounded, forget, lose, regain
 from exporter.fold.send_runs import DETECTORS, key_of, run_of
 from exporter.fold.subjects import Cut, Flow, Kind
 
@@ -32,6 +32,8 @@ KEY = "send/all"
 ALWAYS = frozenset({RuleCounted, RecordVanished})  # rules are known before anybody asks what they should have sent
 OTHERS = frozenset({FieldChanged, RecordChanged, WebhookReceived, ExecutionSeen, SourceRead})
 KEPT = 600 * SECOND  # how long facts are kept that nothing waits for
+GONE = 1_000  # dropped ones that are remembered, as they may still come
+PENDING = 20_000  # changes and webhooks that wait for a Source which stays dark
 HOLD = timedelta(hours=1)  # for so long behind the last one a loss stays open
 
 
@@ -97,8 +99,10 @@ def _note(draft: Draft, send: Send) -> None:
 def _forget(draft: Draft) -> None:
     """What was acknowledged by time, and facts that nothing waits for any more."""
     held, now = HOLD // MICRO, max(draft.marks.values())
+    draft.changes, draft.received = bounded(draft.changes, PENDING), bounded(draft.received, PENDING)
     draft.losses = {name: one for name, one in draft.losses.items() if now < one.last + held}
-    draft.gone = {key: one for key, one in draft.gone.items() if f"send.lost/{one.rule}" in draft.losses}
+    lost = {key: one for key, one in draft.gone.items() if f"send.lost/{one.rule}" in draft.losses}
+    draft.gone = bounded(lost, GONE)
     read = min(draft.marks.get(source, 0) for source in READ if source in draft.marks or source == DOCUMENTS)
     forget(draft, min([read, *pending(draft)]) - KEPT)
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from exporter.domain import bodies as b
 from exporter.domain import ids
 from exporter.domain.events import Event
+from exporter.fold import expectations
 from exporter.fold.happening import Expectation, Happening
 from tests.searching import searching
 from tests.worlds import APPROVALS, FLOW, TENANT, World, at, event, moved, read, story, webhook
@@ -88,6 +89,16 @@ def test_what_stays_away_is_a_finding_as_severe_as_it_is_critical() -> None:
     assert (span.is_error, dict(span.attributes)["odoo.integration.criticality"]) == (True, "high")
     assert [log.event_name for log in world.logs if "expectation" in log.event_name] == ["odoo.expectation.failed"]
     assert outcomes(world) == {("paid", "absent"): 1}
+
+
+def test_of_what_stays_away_for_days_the_newest_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it goes on, the memory is bounded; each absence is told and counted all the same."""
+    monkeypatch.setattr(expectations, "ABSENT", 3)
+    world = World(flow=expecting()).append([paid(when, when) for when in range(10)]).read_until(100)
+    assert outcomes(world) == {("paid", "absent"): 10}
+    assert len(world.subjects[expectations.KEY].memory.absent) == 3
+    world.append([confirmed(101, 9)]).read_until(200)
+    assert "sale.order,8" in str(dict(world.findings()["expectation.absent"].attributes)["odoo.finding.sentence"])
 
 
 def test_another_record_does_not_count() -> None:

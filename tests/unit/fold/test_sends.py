@@ -15,6 +15,7 @@ from exporter.domain import bodies as b
 from exporter.domain import ids
 from exporter.domain.events import Event
 from exporter.domain.sources import DOCUMENTS, EXECUTIONS, RULES
+from exporter.fold import sends
 from exporter.fold.send_judging import Outcome
 from exporter.fold.subjects import Integration
 from tests.searching import searching
@@ -196,6 +197,31 @@ def test_a_loss_ends_when_nobody_would_hear_of_webhooks_any_more(changed: dict[s
     world.flow = replace(RECONCILED, **changed)
     world.append(marks(5000)).read_until(5000)
     assert world.findings()["send.lost"].ended_at is not None
+
+
+def test_of_what_is_lost_for_days_the_newest_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A webhook that stays off is counted whole, though only the newest losses can still heal."""
+    monkeypatch.setattr(sends, "GONE", 3)
+    lost = [fact for number in range(1, 11) for fact in played(number, "dropped", 10.0 * number)]
+    world = World(flow=RECONCILED).append([rule(), *lost, *marks(500)])
+    assert len(world.subjects[sends.KEY].memory.gone) == 3
+    assert _sentence(world).startswith("10 webhooks did not come, the last of sale.order,10")
+    world.append([sent(520, 10, written=99.8), *marks(600)])
+    assert _sentence(world).startswith("9 webhooks did not come, the last of sale.order,9")
+
+
+def _sentence(world: World) -> str:
+    return str(dict(world.findings()["send.lost"].attributes)["odoo.finding.sentence"])
+
+
+def test_while_rules_are_dark_the_newest_changes_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for a Source that stays dark is bounded, and is judged when that is read again."""
+    monkeypatch.setattr(sends, "PENDING", 3)
+    lost = [fact for number in range(1, 11) for fact in played(number, "dropped", 10.0 * number)]
+    world = World(flow=RECONCILED).append([rule(), read(RULES, 1), *lost, read(DOCUMENTS, 500), read(EXECUTIONS, 500)])
+    assert len(world.subjects[sends.KEY].memory.changes) == 3
+    world.append(marks(600))
+    assert sorted(outcomes(world)) == ["10", "8", "9"]
 
 
 def test_what_comes_after_all_heals_the_loss() -> None:
