@@ -4,12 +4,10 @@ Everything here is kept by key, so that neither the order of facts nor a repeat 
 1970: by Odoo's clock where Odoo says them, else by ours or n8n's.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from exporter.domain import links
 from exporter.domain.bodies import (
@@ -93,9 +91,6 @@ class Gone(Struct, frozen=True, kw_only=True, gc=False):
     record: str
     rule: str
     ours: tuple[int, ...] = ()
-
-
-Timed = TypeVar("Timed", Change, Arrival, Gone)
 
 
 class SendMemory(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -273,34 +268,3 @@ def forget(draft: Draft, before: int) -> None:
     for number, versions in list(draft.rules.items()):
         old = sum(one.since < before for one in versions)
         draft.rules[number] = versions[max(old - 1, 0) :]
-
-
-def lose(draft: Draft, name: str, loss: Loss) -> None:
-    """One more that went wrong."""
-    known = draft.losses.get(name)
-    if known is not None:
-        newest = max(known, loss, key=lambda one: (one.last, one.example))
-        loss = replace(newest, first=min(known.first, loss.first), count=known.count + 1)
-    draft.losses[name] = loss
-
-
-def regain(draft: Draft, keys: Iterable[str]) -> None:
-    """These were dropped and came after all: a loss is of those that did not, and tells of the last of them."""
-    for rule, came in Counter(draft.gone.pop(key).rule for key in keys).items():
-        known = draft.losses.pop(f"send.lost/{rule}")
-        left = sorted((one.at, key, one.record) for key, one in draft.gone.items() if one.rule == rule)
-        if left:
-            last, example, record = left[-1]
-            count = known.count - came
-            first = left[0][0] if count == len(left) else known.first  # else there were more than are remembered
-            draft.losses[f"send.lost/{rule}"] = replace(
-                known, first=first, last=last, count=count, example=example, record=record
-            )
-
-
-def bounded(found: dict[str, Timed], most: int) -> dict[str, Timed]:
-    """The newest ones: what goes on being wrong for days must not be remembered whole."""
-    if len(found) <= most:
-        return found
-    kept = sorted(found, key=lambda key: (found[key].at, key))[-most:]
-    return {key: found[key] for key in kept}

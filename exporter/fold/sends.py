@@ -23,8 +23,9 @@ from exporter.domain.sources import DOCUMENTS
 from exporter.domain.times import MICRO, SECOND, from_micros
 from exporter.fold.joining import asked
 from exporter.fold.send_judging import Send, conclude, deadlines, pending
+from exporter.fold.send_losses import bounded, lose, regain
 from exporter.fold.send_matching import Matching
-from exporter.fold.send_memory import READ, Draft, Gone, Loss, SendMemory, bounded, forget, lose, regain
+from exporter.fold.send_memory import READ, Draft, Gone, Loss, SendMemory, forget
 from exporter.fold.send_runs import DETECTORS, key_of, run_of
 from exporter.fold.subjects import Cut, Flow, Kind
 
