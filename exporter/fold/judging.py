@@ -46,13 +46,17 @@ def judge(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime | None, *, s
         return _stated(subject, cut, flow, at)
     if subject.kind not in {"cron", "scheduler"}:
         return Judged(claims=subject.claims)
-    if at is not None and not flow.hears(CRONS):
-        row = _newest(cut) if subject.kind == "cron" else None
-        return _judged(subject, {}, None, (at, *_about(subject, row)), closed=NOT_READ)
     if at is None:
         return Judged(claims=subject.claims, again=EPOCH)  # at the next mark, whichever: a fact may have changed it
     if first is not None and at < first:
         return Judged(claims=subject.claims, again=first)
+    if not flow.hears(CRONS):
+        row = _newest(cut) if subject.kind == "cron" else None
+        return _judged(subject, {}, None, (at, *_about(subject, row)), closed=NOT_READ)
+    return _read(subject, cut, flow, at, silent=silent)
+
+
+def _read(subject: Subject, cut: Cut[Any], flow: Flow, at: datetime, *, silent: bool) -> Judged:
     if subject.kind == "scheduler":
         return _scheduler(subject, cut, flow.usual, at)
     calm = None if subject.claims else _calm(cut, flow, at)
