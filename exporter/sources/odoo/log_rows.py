@@ -63,7 +63,7 @@ def _read(reading: Reading) -> None:
     tail = tail.read(page, reached=reached, now=reading.began_at, overlap=OVERLAP)
     reading.note("tail/logging", write_tail(_moved(tail, settled) if settled and is_whole else tail))
     if reached:
-        reading.more = True
+        reading.told_to(None, more=True)
 
 
 def _page(reading: Reading, tail: Tail) -> list[Row]:

@@ -70,6 +70,7 @@ class OdooOptions:
         history_days: how far back the first poll goes.
         overlap: the longest write transaction: what commits later than this after it began may be missed.
         page: rows asked for at once.
+        pages: how many such pages one poll reads of a window of time, or of rows that were told before.
         hooks: names of the hooks of ours to which Odoo itself posts.
         n8n: host (and port) to which it posts what n8n is to run; "" where there is none.
         user: the login that reads; key_expires: when its API key ends, as far as the operator said it.
@@ -83,6 +84,7 @@ class OdooOptions:
     history_days: int = 30
     overlap: timedelta = timedelta(minutes=10)
     page: int = 1000
+    pages: int = 10
     hooks: tuple[str, ...] = ()
     n8n: str = ""
     user: str = ""

@@ -43,7 +43,7 @@ def read_progress(reading: Reading) -> list[datetime]:
     read = Page(part="progress", model=PROGRESS, domain=wanted, after=0, rows=len(raw))
     count(reading, read, more=bool(reached))
     if reached:
-        reading.more = True
+        reading.told_to(None, more=True)
     return [moment for row in rows for moment in (row.create_date, row.write_date)]
 
 

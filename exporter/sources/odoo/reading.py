@@ -60,6 +60,7 @@ class Reading:
     Attributes:
         began_at: the server's clock when the poll began.
         marks: the marks as they were, with this poll's changes.
+        more, read_until: see Poll; told with `told_to`.
         restored_after: see Poll.
     """
 
@@ -73,6 +74,7 @@ class Reading:
         self.marks = dict(marks)
         self.began_at = door.server_time()
         self.more = False
+        self.read_until: datetime | None = self.began_at
         self.restored_after: datetime | None = None
         self._before = marks
         self._events: list[Event] = []
@@ -89,7 +91,7 @@ class Reading:
             more=self.more,
             refused=tuple(self._refused),
             missing=tuple(self._missing),
-            read_until=None if self.more else self.began_at,
+            read_until=self.read_until,
             restored_after=self.restored_after,
         )
 
@@ -107,6 +109,11 @@ class Reading:
             self.marks.pop(key, None)
         else:
             self.marks[key] = mark
+
+    def told_to(self, until: datetime | None, *, more: bool) -> None:
+        """What happened after `until` is not all told, None: nobody knows up to when; `more`: go on at once."""
+        self.more = self.more or more
+        self.read_until = min(until, self.read_until) if until and self.read_until else None
 
     def restored(self, after: datetime) -> None:
         """The database was restored: what it did then, it did not do any more."""

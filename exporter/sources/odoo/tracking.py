@@ -19,26 +19,49 @@ Change = tuple[int, int, str | None, str | None, datetime]
 
 
 def read_tracking(reading: Reading, approval: Approval) -> None:
-    """Changes of one model's state field behind its tail."""
+    """Changes of one model's state field behind its tail: to its end, or to a page of which a row is new.
+
+    Rows stay behind the tail for two overlaps and are read again in every poll. If each poll read only one page of them
+    the tails of two models would hardly ever be at their ends at once.
+    """
     part = f"tracking/{approval.model}/{approval.state_field}"
     if f"start/{part}" not in reading.marks:
         start = reading.began_at - timedelta(days=reading.options.history_days)
         reading.note(f"start/{part}", str(second(start)))
     tail = read_tail(reading.marks.get(f"tail/{part}"))
+    for _ in range(reading.options.pages):
+        tail, is_news = _read_page(reading, approval, part, tail)
+        if is_news or not tail.reached:
+            break
+    reading.note(f"tail/{part}", write_tail(tail))
+    _note_round(reading, part, is_over=not tail.reached)
+
+
+def _read_page(reading: Reading, approval: Approval, part: str, tail: Tail) -> tuple[Tail, bool]:
+    """The next page, the tail behind it, and whether a row of it is new."""
     wanted = _wanted(reading, approval, part)
     table = Table(model=MODEL, page=reading.options.page, rows=wanted)
     tail, raw = reading.behind(tail, lambda of: reading.page(MODEL, wanted, FIELDS, after=of.after), table)
     read = Page(part=part, model=MODEL, domain=wanted, after=tail.after, rows=len(raw))
     changes = reading.parsed(MODEL, raw, _change)
     _tell(reading, approval, [change for change in changes if not tail.has(change[0])], tail)
+    is_news = not all(tail.has(row_id(row)) for row in raw)
     tail = tail.told(row_id(row) for row in raw)
     reached = row_id(raw[-1]) if len(raw) >= reading.options.page else 0
     page = [(change[0], change[4]) for change in changes]
     tail = tail.read(page, reached=reached, now=reading.began_at, overlap=reading.options.overlap)
-    reading.note(f"tail/{part}", write_tail(tail))
     count(reading, read, more=bool(reached))
-    if reached:
-        reading.more = True
+    return tail, is_news
+
+
+def _note_round(reading: Reading, part: str, *, is_over: bool) -> None:
+    """Say how far all was told: to where the last round began that came to the tail's end; one may take many polls."""
+    whole, began = map(int, reading.marks.get(f"round/{part}", "0 0").split(" "))
+    now = second(reading.began_at)
+    reading.note(f"round/{part}", f"{began or now} 0" if is_over else f"{whole} {began or now}")
+    until = began if is_over else whole
+    if until or not is_over:
+        reading.told_to(from_second(str(until)) if until else None, more=not is_over)
 
 
 def _wanted(reading: Reading, approval: Approval, part: str) -> Domain:

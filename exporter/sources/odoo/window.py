@@ -54,7 +54,7 @@ def page_of_the_past(reading: Reading, part: str, model: str, past: Past) -> lis
     reading.note(f"backlog/{part}", write_spans([*rest, *others]))
     count(reading, Page(part=part, model=model, domain=domain, after=first.after, rows=len(rows)), more=more)
     if rest or others:
-        reading.more = True
+        reading.told_to(None, more=True)
     return rows
 
 
