@@ -113,7 +113,7 @@ def _asked(reading: Reading, actions: Sequence[Action], parts: Sequence[str]) ->
     hooks: list[JSON] = [["webhook_url", "ilike", part] for part in parts]
     ids: JSON = sorted(action.number for action in actions if not action.several)
     either: list[JSON] = ["|"] * (len(hooks) - 1)
-    return {row_id(row) for row in reading.page(ACTION, [["id", "in", ids], *either, *hooks], ACTION_FIELDS)}
+    return {row_id(row) for row in reading.pages(ACTION, [["id", "in", ids], *either, *hooks], ACTION_FIELDS)}
 
 
 def _tracked(reading: Reading) -> dict[str, int]:

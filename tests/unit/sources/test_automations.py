@@ -19,8 +19,10 @@ OURS = "https://otel.example/hooks/odoo/canary-token"
 NEVER = ("webhook_url", "webhook_uuid", "url", "code", "webhook_sample_payload", "record_getter")
 
 
-def _source(odoo: FakeOdoo, *hooks: str, approvals: tuple[Approval, ...] = (Approval(),)) -> OdooSource:
-    options = OdooOptions(approvals=approvals, hooks=hooks)
+def _source(
+    odoo: FakeOdoo, *hooks: str, approvals: tuple[Approval, ...] = (Approval(),), page: int = 1000
+) -> OdooSource:
+    options = OdooOptions(approvals=approvals, hooks=hooks, page=page)
     return OdooSource(name="odoo/automations", door=FakeDoor(odoo), options=options)
 
 
@@ -58,6 +60,14 @@ def test_a_rule_is_told_with_what_makes_it_fire() -> None:
         webhooks=((1, "Send ken"), (2, "Send to n8n")),
         ours=(1,),
     )
+
+
+def test_more_actions_than_a_page_that_post_to_us_are_all_known() -> None:
+    """Which actions are ours is asked page by page: a send of one that is not known as ours is never expected."""
+    odoo = lab()
+    rule(odoo, *[OURS] * 5)
+    (body,) = _rules(_poll(_source(odoo, "odoo", page=2), {}))
+    assert body.ours == (1, 2, 3, 4, 5)
 
 
 def test_it_is_told_again_when_it_or_its_actions_change() -> None:
