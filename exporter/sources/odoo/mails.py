@@ -44,7 +44,8 @@ def _read(reading: Reading) -> None:
 
 def _followed(reading: Reading, known: dict[int, Version]) -> list[Row]:
     """Mails that failed within a day and are not among the newest failures: as they are now."""
-    fresh = [one for one, version in known.items() if reading.began_at - from_second(version.about) < FOLLOWED][-MOST:]
+    failed = sorted((from_second(version.about), one) for one, version in known.items())
+    fresh = [one for at, one in failed if reading.began_at - at < FOLLOWED][-MOST:]
     for one in known.keys() - set(fresh):
         reading.note(f"mail/{one}", None)
     rows = list(reading.pages(MODEL, [["id", "in", fresh]], FIELDS)) if fresh else []

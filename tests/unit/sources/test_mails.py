@@ -7,7 +7,7 @@ from exporter.domain.events import Event, encode_body
 from exporter.sources.odoo import mails
 from exporter.sources.odoo.options import OdooOptions
 from exporter.sources.odoo.registry import OdooSource
-from tests.fakes.odoo import FakeDoor, FakeOdoo, drained
+from tests.fakes.odoo import FakeDoor, FakeOdoo, drained, keep
 from tests.fakes.odoo_lab import lab
 
 DAY = 86_400
@@ -80,6 +80,20 @@ def test_it_is_followed_for_a_day() -> None:
     odoo.step(2 * DAY)
     assert {event.key for event in _poll(source, marks)} <= {event.key for event in told}
     assert not [mark for mark in marks if mark.startswith("mail/")]
+
+
+def test_of_too_many_the_newest_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more failures than are followed those of last: marks come in the order of their text, 10 before 9."""
+    monkeypatch.setattr(mails, "MOST", 3)
+    odoo, marks = lab(), dict[str, str]()
+    source = _source(odoo)
+    for number in range(12):
+        mail(odoo, order=number + 1)
+        odoo.step(1)
+    keep(marks, source.poll(dict(marks)))
+    odoo.step(7200)
+    keep(marks, source.poll(dict(sorted(marks.items()))))
+    assert {mark for mark in marks if mark.startswith("mail/")} == {"mail/10", "mail/11", "mail/12"}
 
 
 def test_old_failures_are_read_page_by_page() -> None:
