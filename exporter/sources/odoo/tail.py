@@ -25,6 +25,7 @@ class Tail:
     Attributes:
         low: every id up to here is settled; it is asked for again, those below it never are.
         reached: while a backlog is read, where its next page begins; 0 when there is none.
+        began: the second in which its first page was read; 0 when there is none.
         seen: ids above `low` that were told.
         newest: the second in which the newest row was made when all was read last; 0: it never was.
         coming: the same of what was read since.
@@ -34,6 +35,7 @@ class Tail:
 
     low: int = 0
     reached: int = 0
+    began: int = 0
     seen: frozenset[int] = field(default_factory=frozenset)
     newest: int = 0
     coming: int = 0
@@ -73,12 +75,14 @@ class Tail:
             overlap: the longest transaction.
         """
         rows = list(page)
-        low = max([self.low, *(one for one, created in rows if created < now - 2 * overlap)])
+        began = self.began or int(now.timestamp())
+        # Not from now: what committed since then may stand before this page, however long ago it was inserted.
+        settled = began - 2 * overlap.total_seconds()
+        low = max([self.low, *(one for one, created in rows if created.timestamp() < settled)])
         coming = max([self.newest, self.coming, *(int(created.timestamp()) for _, created in rows)])
         seen = frozenset(one for one in self.seen if one > low)
-        return replace(
-            self, low=low, reached=reached, seen=seen, coming=coming, newest=self.newest if reached else coming
-        )
+        newest, began = (self.newest, began) if reached else (coming, 0)
+        return replace(self, low=low, reached=reached, began=began, seen=seen, coming=coming, newest=newest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,18 +149,21 @@ def write_tail(tail: Tail) -> str:
     """As a mark: `seen` as ranges, which stay short when ids follow one another."""
     lost = ",".join(f"{span.start}-{span.stop - 1}" for span in tail.lost) or "0"
     times = (tail.newest, tail.coming, lost, tail.lost_at, *tail.begins)
-    return " ".join([str(tail.low), str(tail.reached), _ranges(sorted(tail.seen)), *map(str, times)])
+    reached = f"{tail.reached}/{tail.began}" if tail.reached else "0"
+    return " ".join([str(tail.low), reached, _ranges(sorted(tail.seen)), *map(str, times)])
 
 
 def read_tail(mark: str | None) -> Tail:
     """From a mark, also one that an earlier version wrote; a new Tail when there is none."""
     if not mark:
         return Tail()
-    low, reached, ranges, *others = mark.split(" ")
+    low, where, ranges, *others = mark.split(" ")
+    reached, _, began = where.partition("/")
     newest, coming, lost, lost_at, *begins = others or ("0", "0", "0", "0")
     return Tail(
         low=int(low),
         reached=int(reached),
+        began=int(began or "0"),
         seen=frozenset(_ids(ranges)),
         newest=int(newest),
         coming=int(coming),

@@ -28,13 +28,13 @@ def read_tracking(reading: Reading, approval: Approval) -> None:
     if f"start/{part}" not in reading.marks:
         start = reading.began_at - timedelta(days=reading.options.history_days)
         reading.note(f"start/{part}", str(second(start)))
-    tail = read_tail(reading.marks.get(f"tail/{part}"))
+    tail = before = read_tail(reading.marks.get(f"tail/{part}"))
     for _ in range(reading.options.pages):
         tail, is_news = _read_page(reading, approval, part, tail)
         if is_news or not tail.reached:
             break
     reading.note(f"tail/{part}", write_tail(tail))
-    _note_round(reading, part, is_over=not tail.reached)
+    _say_how_far(reading, part, before.began, is_over=not tail.reached)
 
 
 def _read_page(reading: Reading, approval: Approval, part: str, tail: Tail) -> tuple[Tail, bool]:
@@ -54,14 +54,14 @@ def _read_page(reading: Reading, approval: Approval, part: str, tail: Tail) -> t
     return tail, is_news
 
 
-def _note_round(reading: Reading, part: str, *, is_over: bool) -> None:
-    """Say how far all was told: to where the last round began that came to the tail's end; one may take many polls."""
-    whole, began = map(int, reading.marks.get(f"round/{part}", "0 0").split(" "))
-    now = second(reading.began_at)
-    reading.note(f"round/{part}", f"{began or now} 0" if is_over else f"{whole} {began or now}")
-    until = began if is_over else whole
-    if until or not is_over:
-        reading.told_to(from_second(str(until)) if until else None, more=not is_over)
+def _say_how_far(reading: Reading, part: str, began: int, *, is_over: bool) -> None:
+    """All was told up to where the last round began that came to the tail's end; `began`: 0 if in this poll."""
+    if is_over:
+        reading.note(f"whole/{part}", str(began or second(reading.began_at)))
+        if not began:
+            return
+    whole = reading.marks.get(f"whole/{part}")
+    reading.told_to(from_second(whole) if whole else None, more=not is_over)
 
 
 def _wanted(reading: Reading, approval: Approval, part: str) -> Domain:

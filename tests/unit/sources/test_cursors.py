@@ -2,7 +2,7 @@
 
 from exporter.sources.odoo.options import OdooOptions
 from exporter.sources.odoo.registry import OdooSource
-from tests.fakes.odoo import FakeDoor, FakeOdoo, drained
+from tests.fakes.odoo import FakeDoor, FakeOdoo, drained, keep
 
 
 def _source(odoo: FakeOdoo, name: str, page: int = 1000) -> OdooSource:
@@ -60,6 +60,21 @@ def test_late_commit_loss_in_an_append_only_table() -> None:
     door = FakeDoor(odoo)
     assert door.search_read("ir.cron.progress", [["id", ">", seen_by_naive]], ["done"]) == []
     assert f"0/odoo/crons/progress/{late}/ended" in _keys(source, marks)
+
+
+def test_late_commit_loss_between_two_pages() -> None:
+    """It commits behind the page that was read, and the next page is read when it is old: it is told all the same."""
+    odoo, marks = _lab(), dict[str, str]()
+    source = _source(odoo, "odoo/crons", page=2)
+    long = odoo.begin()
+    late = long.insert("ir.cron.progress", cron_id=1)
+    for _ in range(5):
+        odoo.insert("ir.cron.progress", cron_id=2)
+    keep(marks, source.poll(dict(marks)))
+    odoo.step(500)
+    long.commit()
+    odoo.step(1000)  # Odoo is dark
+    assert f"0/odoo/crons/progress/{late}/ended" in [*_keys(source, marks), *_keys(source, marks)]
 
 
 def test_late_commit_loss_in_a_mutable_table() -> None:
