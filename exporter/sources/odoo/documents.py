@@ -12,14 +12,13 @@ from exporter.sources.odoo.options import Approval
 from exporter.sources.odoo.reading import Reading
 from exporter.sources.odoo.rows import instant, link, number, required_instant, row_id, stamp, text
 from exporter.sources.odoo.tail import Span
-from exporter.sources.odoo.window import Past, live_done, live_since, page_of_the_past
+from exporter.sources.odoo.window import Live, Past, live_done, live_rows, page_of_the_past
 
 
 def read_documents(reading: Reading, approval: Approval) -> None:
     """Documents of one model: those written since, then a page of the past (which still wait first)."""
     part, model = f"record/{approval.model}", approval.model
-    since = live_since(reading, part)
-    live = list(reading.pages(model, [["write_date", ">=", stamp(since)]], _fields(approval)))
+    live = live_rows(reading, part, model, Live(fields=_fields(approval)))
     for _ in forget_absent(reading, part, {row_id(row) for row in live}):
         pass  # every document is noted as settled: nothing is yielded, those outside the window are forgotten
     _tell(reading, approval, live)
@@ -31,7 +30,8 @@ def _of_the_past(reading: Reading, approval: Approval, part: str) -> list[Row]:
     waits: Domain = [approval.state_field, "in", list(approval.open_states)]
 
     def wanted(span: Span) -> Domain:
-        return [["write_date", "<", stamp(span.until)], "|", waits, ["write_date", ">=", stamp(span.since)]]
+        written: Domain = [["write_date", ">=", stamp(span.since)]]
+        return [["write_date", "<", stamp(span.until)], *(written if span.looks else ["|", waits, *written])]
 
     return page_of_the_past(reading, part, approval.model, Past(fields=_fields(approval), wanted=wanted))
 

@@ -18,7 +18,7 @@ from exporter.sources.odoo.options import Unique
 from exporter.sources.odoo.reading import Reading, digest, second
 from exporter.sources.odoo.rows import instant, link, required_instant, row_id, stamp, text
 from exporter.sources.odoo.tail import Span
-from exporter.sources.odoo.window import Past, live_done, live_since, page_of_the_past
+from exporter.sources.odoo.window import Live, Past, live_done, live_rows, page_of_the_past
 
 CANCELLED = frozenset({"cancel", "cancelled"})
 SHOWN = 64  # characters of a key's value
@@ -59,8 +59,7 @@ def _read(reading: Reading, unique: Unique) -> None:
     if f"since/{part}" not in reading.marks:
         live_done(reading, part)  # what was doubled before we looked notifies nobody: it is not even read
     known = _known(reading, unique)
-    since = live_since(reading, part)
-    fresh = _keyed(reading, unique, reading.pages(unique.model, [["write_date", ">=", stamp(since)]], _fields(unique)))
+    fresh = _keyed(reading, unique, live_rows(reading, part, unique.model, Live(fields=_fields(unique))))
     past = Past(fields=_fields(unique), wanted=_past)
     fresh += _keyed(reading, unique, page_of_the_past(reading, part, unique.model, past))
     shown = list(_again(reading, unique, known))

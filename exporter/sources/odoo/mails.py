@@ -17,7 +17,7 @@ from exporter.sources.odoo.messages import messages
 from exporter.sources.odoo.reading import Reading, from_second, second
 from exporter.sources.odoo.rows import instant, link, links, required_instant, required_text, row_id, stamp, text
 from exporter.sources.odoo.tail import Span
-from exporter.sources.odoo.window import Past, live_done, live_since, page_of_the_past
+from exporter.sources.odoo.window import Live, Past, live_done, live_rows, page_of_the_past
 
 MODEL = "mail.mail"
 FAILED = "exception"
@@ -34,8 +34,7 @@ def read_mails(reading: Reading) -> None:
 
 
 def _read(reading: Reading) -> None:
-    since = live_since(reading, "mails")
-    failed = list(reading.pages(MODEL, [["state", "=", FAILED], ["write_date", ">=", stamp(since)]], FIELDS))
+    failed = live_rows(reading, "mails", MODEL, Live(fields=FIELDS, only=[["state", "=", FAILED]]))
     again = _followed(reading, dict(forget_absent(reading, "mail", {row_id(row) for row in failed})))
     _tell(reading, [*failed, *again])
     _tell(reading, page_of_the_past(reading, "mails", MODEL, Past(fields=FIELDS, wanted=_past)), keep=False)

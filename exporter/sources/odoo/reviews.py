@@ -21,7 +21,7 @@ from exporter.sources.odoo.rows import (
     yes,
 )
 from exporter.sources.odoo.tail import Span
-from exporter.sources.odoo.window import Past, live_done, live_since, page_of_the_past
+from exporter.sources.odoo.window import Live, Past, live_done, live_rows, page_of_the_past
 
 MODEL = "tier.review"
 OPEN = ("waiting", "pending")
@@ -46,9 +46,8 @@ Seen = tuple[ReviewChanged, datetime | None]
 
 def read_reviews(reading: Reading) -> None:
     """Tier reviews of every model."""
-    since = live_since(reading, "reviews")
-    live: Domain = ["|", ["status", "in", list(OPEN)], ["write_date", ">=", stamp(since)]]
-    reviews = reading.parsed(MODEL, reading.pages(MODEL, live, FIELDS), _review)
+    live = Live(fields=FIELDS, always=[["status", "in", list(OPEN)]])
+    reviews = reading.parsed(MODEL, live_rows(reading, "reviews", MODEL, live), _review)
     lost = dict(forget_absent(reading, "review", {review.review_id for review, _ in reviews}))
     _tell(reading, [*reviews, *_lost(reading, lost)])
     _tell(reading, _of_the_past(reading), keep=False)
@@ -56,14 +55,21 @@ def read_reviews(reading: Reading) -> None:
 
 
 def _lost(reading: Reading, lost: dict[int, Version]) -> list[Seen]:
-    """Open reviews that are not found as such: decided between two pages, or deleted by a restart."""
+    """Open reviews that are not found as such: decided between two pages, or deleted by a restart.
+
+    Also all that were decided in a window that was postponed: so many at once as a poll reads of a window.
+    """
     if not lost:
         return []
+    most = reading.options.pages * reading.options.page
+    is_all, lost = len(lost) <= most, dict(list(lost.items())[:most])
     rows = list(reading.pages(MODEL, [["id", "in", sorted(lost)]], FIELDS))
     present = {row.get("id") for row in rows}
     about = {version.about for version in lost.values()}  # a restart deletes the reviews of one document
     if not present and len(about) > 1 and reading.sees_no_more(MODEL):
         return []
+    if not is_all:
+        reading.told_to(None, more=True)
     for one, version in lost.items():
         if one not in present:
             model, _, record = version.about.partition(",")

@@ -193,11 +193,16 @@ def _spans(ranges: str) -> Iterable[range]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A stretch of time not read yet: [since, until), its rows in order of id, those up to `after` are read."""
+    """A stretch of time not read yet: [since, until), its rows in order of id, those up to `after` are read.
+
+    `looks`, of what was too much for one poll while it was written: 2: it is read at once, and what began in it may
+    still commit; 1: it is read once more when an overlap has passed since; 0, of all else: it was over before.
+    """
 
     since: datetime
     until: datetime
     after: int = 0
+    looks: int = 0
 
 
 _SPANS = msgspec.json.Decoder(list[Span])
