@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from exporter.domain.redact import Secret
 from exporter.errors import SourceDown, SourceRefused
+from exporter.sources.answers import Overdue
 from exporter.sources.n8n.door import N8nAccess, TooMuch, Unsupported, decode
 from exporter.sources.n8n.rows import Detail, Page
 from tests.fakes.odoo_http import Canned, _json
@@ -161,17 +162,23 @@ class FakeN8nDoor:
 
     Attributes:
         broken: ids on whose data n8n fails.
+        slow: ids whose data does not come in time.
         closed: nothing unredacted is shown.
         refusing: the key may list and not read.
+        down: it lists nothing.
     """
 
     n8n: FakeN8n
     broken: set[int] = field(default_factory=set)
+    slow: set[int] = field(default_factory=set)
     closed: bool = False
     refusing: bool = False
+    down: bool = False
 
     def executions(self, status: str = "", cursor: str = "") -> Page:
         """See N8nDoor."""
+        if self.down:
+            raise SourceDown("no answer")
         found = self.n8n.listing(status, cursor, 250)
         if found is None:
             raise Unsupported("400")
@@ -183,6 +190,8 @@ class FakeN8nDoor:
             raise SourceRefused("403")
         if data and number in self.broken:
             raise TooMuch("500")
+        if data and number in self.slow:
+            raise Overdue("not in time")
         if whole and self.closed:
             raise SourceDown("403")
         found = self.n8n.one(number, data=data, redacted=not whole)

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from exporter.domain.bodies import ExecutionSeen, Standing
-from exporter.errors import BadRecord, SourceDown
+from exporter.errors import BadRecord, SourceDown, SourceRefused
 from exporter.sources.n8n.door import N8nDoor, TooMuch
 from exporter.sources.n8n.parsing import ONGOING, detailed
 from exporter.sources.n8n.rows import Detail
@@ -15,12 +15,14 @@ from exporter.sources.n8n.rows import Detail
 KNOWN = 2000  # executions remembered, for those they called and those that retry them
 CHAIN = 16  # sub-workflows deep
 NAMES_FOR = timedelta(minutes=10)
+TRIES = 3  # after which an execution is told without what its nodes did, or without what its kin says
 
 
 class Known(Struct, frozen=True, kw_only=True):
     """What others need to know of an execution; `calls` leads from one that it called to the node run that did.
 
-    One that goes on may still name its record, and call others: it is asked again, once a poll.
+    One that goes on may still name its record, and call others: it is asked again, once a poll. `tries` counts how
+    often n8n did not answer.
     """
 
     parent: str = ""
@@ -28,6 +30,7 @@ class Known(Struct, frozen=True, kw_only=True):
     correlation: tuple[str, ...] = ()
     calls: Mapping[str, str] = {}
     goes_on: bool = False
+    tries: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,15 +124,33 @@ class Kin:
         return Standing(execution=execution, traceparent=known.traceparent, correlation=known.correlation)
 
     def _known(self, execution: str) -> Known | None:
-        """What is known of an execution, which is read if it was not; None where it is gone."""
+        """What is known of an execution, which is read if it was not; None where it is gone.
+
+        Raises SourceDown where n8n does not answer: who asks is tried again. After TRIES its data is not asked for any
+        more, until its own poll has read it: one that is large and still runs would hold up all that it calls.
+        """
+        known = self.memory.known
         if self._is_to_ask(execution):
-            detail = self._read(execution)
+            before = known.get(execution) or Known(goes_on=True)
+            is_given_up = before.tries == TRIES
+            try:
+                detail = self._read(execution, data=not is_given_up)
+            except SourceRefused:
+                raise
+            except SourceDown as down:
+                known[execution] = structs.replace(before, tries=before.tries + 1, goes_on=not is_given_up)
+                raise SourceDown(f"Execution {execution}, which called it or which it retries: {down}") from None
             if detail is None:
-                self.memory.known[execution] = None
+                known[execution] = None
+            elif is_given_up:
+                context = before.traceparent or self._body(detail).traceparent
+                known[execution] = structs.replace(before, traceparent=context, goes_on=False)
             else:
-                reference, native = self.options.reference, self.options.native
-                self.remember(detailed(detail, self.began_at, reference=reference, native=native))
-        return self.memory.known[execution]
+                self.remember(self._body(detail))
+        return known.get(execution)
+
+    def _body(self, detail: Detail) -> ExecutionSeen:
+        return detailed(detail, self.began_at, reference=self.options.reference, native=self.options.native)
 
     def _is_to_ask(self, execution: str) -> bool:
         if execution not in self.memory.known:
@@ -137,9 +158,9 @@ class Kin:
         before = self.memory.known[execution]
         return before is not None and before.goes_on and execution not in self._asked
 
-    def _read(self, execution: str) -> Detail | None:
+    def _read(self, execution: str, *, data: bool) -> Detail | None:
         """The execution; None also where it cannot be read: its own poll says so, not that of its kin."""
         try:
-            return self.door.execution(int(execution)) if execution.isdecimal() else None
+            return self.door.execution(int(execution), data=data) if execution.isdecimal() else None
         except (BadRecord, TooMuch):
             return None

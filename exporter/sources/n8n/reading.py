@@ -9,7 +9,7 @@ from exporter.domain.events import Event
 from exporter.domain.times import from_micros
 from exporter.errors import BadRecord, SourceDown, SourceRefused
 from exporter.sources.n8n.door import N8nDoor, Unsupported
-from exporter.sources.n8n.kin import Kin, Memory, N8nOptions
+from exporter.sources.n8n.kin import TRIES, Kin, Memory, N8nOptions
 from exporter.sources.n8n.listing import Listing, listing_of
 from exporter.sources.n8n.marks import BLIND, GRACE, Marks, missing
 from exporter.sources.n8n.parsing import FINAL, ONGOING, detailed, listed, wants_words
@@ -21,7 +21,6 @@ LIVE_PAGES = 2  # of the newest executions walked in one poll; the rest is read 
 OPEN_PAGES = 20  # of those that go on: 5,000 in each state
 DETAILS = 50  # read in one poll, about 30 ms each: Odoo's polls wait meanwhile
 RESTART = timedelta(seconds=10)  # no n8n is stopped and another one started within
-TRIES = 3  # after which an execution is told without what its nodes did
 
 
 class Reading:
@@ -185,22 +184,30 @@ class Reading:
     def _read_details(self) -> None:
         for number, tries in list(self._marks.todo().items())[:DETAILS]:
             try:
-                detail = self._detail(number, tries)
-            except BadRecord as bad:
-                self._refuse(str(number), str(bad))
-                self._marks.done(number)
-                continue
+                self._read_one(number, tries)
             except SourceRefused:
                 raise  # a key that may list and not read: no execution will ever be told with it
             except SourceDown as down:
                 self._is_short = True  # not tried again at once, and nothing else behind it
-                self._marks.set_todo(number, tries + 1)
                 self._refuse(str(number), str(down))
                 return
-            if detail is None:
-                self._gone(number)
-            else:
-                self._say(detail)
+
+    def _read_one(self, number: int, tries: int) -> None:
+        """Read it, place it among its kin and say it; SourceDown leaves it to do."""
+        try:
+            detail = self._detail(number, tries)
+        except BadRecord as bad:
+            self._refuse(str(number), str(bad))
+            self._marks.done(number)
+            return
+        except SourceDown:
+            self._marks.set_todo(number, tries + 1)
+            raise
+        if detail is None:
+            self._gone(number)
+        else:
+            self._say(detail)  # what fails in here is its kin: that counts its own tries
+        self._marks.marks.pop(f"todo/{number}", None)
 
     def _detail(self, number: int, tries: int) -> Detail | None:
         detail = self._shown(number, data=tries < TRIES)
@@ -228,7 +235,6 @@ class Reading:
 
     def _say(self, detail: Detail) -> None:
         number, final = detail.number, detail.status not in ONGOING
-        self._marks.marks.pop(f"todo/{number}", None)
         if not final and self._marks.is_told(detail):
             return
         body = detailed(detail, self.began_at, reference=self._options.reference, native=self._options.native)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.domain.bodies import ExecutionSeen
 from exporter.domain.events import Event
-from exporter.errors import SourceRefused
+from exporter.errors import SourceDown, SourceRefused
 from exporter.sources.n8n import reading
 from exporter.sources.n8n.marks import GAPS
 from tests.fakes.n8n import STATES, FakeN8n
@@ -358,6 +358,66 @@ def test_a_key_that_may_list_and_not_read_is_no_success() -> None:
         reader.poll()
     reader.door.refusing = False
     assert keys(reader.told()) == ["3/success"]
+
+
+def test_a_caller_that_cannot_be_read_in_time_holds_up_nobody_for_good() -> None:
+    """Three polls wait for it and count it; then those it called are told, in its trace, and it is left alone."""
+    n8n = FakeN8n()
+    reader = Reader(n8n)
+    parent = n8n.put("parent", status="running", stoppedAt=None)
+    n8n.put("child")
+    n8n.put("error401", 26)
+    reader.door.slow.add(24)
+    for _ in range(3):
+        poll = reader.poll()
+        assert (poll.more, poll.read_until, [row.row for row in poll.refused]) == (False, None, ["25"])
+        assert "Execution 24" in poll.refused[0].reason
+    told = bodies(reader.told())
+    assert set(told) == {"25", "26"}
+    assert told["25"].nodes
+    outermost = told["25"].outermost
+    assert outermost is not None
+    assert (outermost.execution, outermost.traceparent) == ("24", parent["tracingContext"]["traceparent"])
+    n8n.put("child", 27)
+    assert [set(bodies(poll.events)) for poll in reader.drained()] == [{"27"}]
+    reader.door.slow.clear()
+    n8n.put("parent")
+    n8n.put("child", 28)
+    assert bodies(reader.told())["28"].outermost == outermost
+
+
+def test_what_was_known_of_a_caller_outlives_its_slowness() -> None:
+    """It was read while it was small: of its later children, too, it is known which record it named."""
+    n8n = FakeN8n()
+    reader = Reader(n8n)
+    n8n.put("parent", status="running", stoppedAt=None, customData={"odoo_ref": "S00023"}, tracingContext=None)
+    n8n.put("child")
+    before = bodies(reader.told())["25"].outermost
+    assert before is not None
+    assert before.correlation == (":S00023",)
+    reader.door.slow.add(24)
+    n8n.put("child", 26)
+    for _ in range(3):
+        assert not reader.poll().events
+    assert bodies(reader.told())["26"].outermost == before
+
+
+def test_an_n8n_that_dies_while_kin_is_read_is_tried_again() -> None:
+    """Nothing is told out of place because of one bad minute, and the poll of an n8n that lists nothing fails."""
+    n8n = FakeN8n()
+    reader = Reader(n8n)
+    n8n.put("parent", status="running", stoppedAt=None)
+    n8n.put("child")
+    reader.door.slow.add(24)
+    assert keys(reader.poll().events) == ["24/running"]
+    reader.door.down = True
+    for _ in range(5):
+        with pytest.raises(SourceDown):
+            reader.poll()
+    reader.door.down = False
+    reader.door.slow.clear()
+    told = bodies(reader.told())
+    assert told["25"].parent_step == "Child/0"
 
 
 def test_kin_that_goes_on_is_asked_once_a_poll() -> None:
