@@ -55,7 +55,7 @@ class Batch:
     before: Mapping[str, Subject]
     marks: Mapping[str, datetime] = field(default_factory=dict)
     subjects: dict[str, Subject] = field(default_factory=dict)
-    open: dict[str, Open | None] = field(default_factory=dict)
+    open: dict[str, Run | None] = field(default_factory=dict)
     runs: list[RunRow] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     history: list[Told] = field(default_factory=list)
@@ -111,8 +111,9 @@ class Batch:
     def rows(self) -> list[SubjectRow]:
         """Every Subject of the batch as it is stored."""
         return [
-            SubjectRow(key=key, kind=one.kind, state=subjects.save(one), open=self.open[key])
+            SubjectRow(key=key, kind=one.kind, state=subjects.save(one), open=_open(run), shown=self._is_shown(run))
             for key, one in self.subjects.items()
+            for run in (self.open[key],)
         ]
 
     def timers(self) -> tuple[list[Timer], list[tuple[str, str]]]:
@@ -147,7 +148,7 @@ class Batch:
     def _keep(self, advanced: Advanced, told: list[tuple[Run, Told]]) -> None:
         subject = advanced.subject
         self.subjects[subject.key] = subject
-        self.open[subject.key] = _open(advanced.open) if self._is_shown(advanced.open) else None
+        self.open[subject.key] = advanced.open
         self.late += advanced.late
         self.claimed += advanced.claimed
         if subject.kind == "finding" and advanced.open is not None and not advanced.marker:

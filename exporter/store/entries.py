@@ -61,12 +61,13 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectRow:
-    """A Subject's saved state; `open` is set while it has an open Run."""
+    """A Subject's saved state; `open` is set while it has an open Run, `shown` says whether the gauges count that."""
 
     key: str
     kind: str
     state: bytes
     open: Open | None = None
+    shown: bool = True
 
 
 class RunRow(Struct, frozen=True, kw_only=True, gc=False):

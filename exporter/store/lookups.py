@@ -99,7 +99,8 @@ class Lookups:
                 key=key,
                 kind=kind,
                 state=state,
-                open=None if since is None else Open(workflow=workflow, state=where, since=from_micros(since)),
+                open=None if since is None else Open(workflow=workflow or "", state=where, since=from_micros(since)),
+                shown=since is None or workflow is not None,
             )
             for key, kind, state, workflow, where, since in found
         }

@@ -41,7 +41,7 @@ _NEXT_SERIES = "SELECT min(series) FROM observations WHERE tenant = ? AND series
 _NTH = "SELECT at FROM observations WHERE tenant = ? AND series = ? ORDER BY at, run LIMIT 1 OFFSET ?"
 _NUMBERS_GONE = "DELETE FROM observations WHERE tenant = ? AND series = ? AND at <= ? AND at < ?"
 _IDLE = """
-SELECT key FROM subjects WHERE rowid > ?1 AND rowid <= ?2 AND tenant = ?3 AND touched <= ?4 AND open_workflow IS NULL
+SELECT key FROM subjects WHERE rowid > ?1 AND rowid <= ?2 AND tenant = ?3 AND touched <= ?4 AND open_since IS NULL
 AND kind NOT IN (SELECT value FROM json_each(?5))
 AND NOT EXISTS (SELECT 1 FROM timers WHERE timers.tenant = subjects.tenant AND timers.subject = subjects.key)
 """

@@ -14,7 +14,7 @@ from exporter.domain.times import SECOND, micros
 from exporter.errors import Fenced
 from exporter.store import statements as st
 from exporter.store.connecting import Row
-from exporter.store.entries import Appended, Commit, OwedRead, PollReport
+from exporter.store.entries import Appended, Commit, OwedRead, PollReport, SubjectRow
 from exporter.store.statements import Statement, execute
 
 T = TypeVar("T")
@@ -82,11 +82,16 @@ def appending(
 
 def _subject_rows(commit: Commit) -> list[Row]:
     return [
-        (commit.tenant, row.key, row.kind, row.state)
-        + ((row.open.workflow, row.open.state, micros(row.open.since)) if row.open else (None, None, None))
-        + (commit.offset,)
+        (commit.tenant, row.key, row.kind, row.state, *_open(row), commit.offset)
         for row in sorted(commit.subjects, key=lambda row: row.key)  # sorted keys touch fewer pages
     ]
+
+
+def _open(row: SubjectRow) -> Row:
+    """Gauges ask for a workflow, retention for a beginning: what is not counted has the second alone."""
+    if row.open is None:
+        return (None, None, None)
+    return (row.open.workflow if row.shown else None, row.open.state, micros(row.open.since))
 
 
 def _run_rows(commit: Commit) -> list[Row]:

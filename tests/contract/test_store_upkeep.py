@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -81,6 +82,28 @@ def test_an_idle_subject_is_forgotten_with_the_last_key(store: SqliteStore) -> N
     assert _emptied(store, 100, 4)["subjects"] == 1
     assert store.subjects(A, every).keys() == set(every) - {"job/9"}
     assert store.links(A, ["x:1", "x:2"]) == {"x:2": "job/8"}
+
+
+def test_what_is_open_stays_though_no_gauge_counts_it(store: SqliteStore) -> None:
+    """Without metrics, or of a model that is left out, a Run that waits longer than retention keeps its beginning."""
+    store.append(A, [progress(number) for number in range(5)])
+    opened = Open(workflow="w", state="s", since=T0)
+    shown = SubjectRow(key="record/1", kind="record", state=b"r", open=opened)
+    hidden = SubjectRow(key="record/2", kind="record", state=b"r", open=opened, shown=False)
+    store.commit(full(A, 0, 3, subjects=(shown, hidden), parked=()))
+    store.commit(Commit(tenant=A, consumer=FOLD, expected_offset=3, offset=5))
+    assert _emptied(store, 100, 5)["keys"] == 4
+    found = store.subjects(A, ["record/1", "record/2"])
+    assert {key: (row.shown, row.open and row.open.since) for key, row in found.items()} == {
+        "record/1": (True, T0),
+        "record/2": (False, T0),
+    }
+    reader = open_reader(store._path)
+    assert (reader.counts()["open_runs"], [row[3] for row in reader.open_runs(A)]) == (1, [1])
+    reader.close()
+    over = replace(hidden, open=None)
+    store.commit(Commit(tenant=A, consumer=FOLD, expected_offset=5, offset=5, subjects=(over,)))
+    assert store.subjects(A, ["record/2"])["record/2"].open is None
 
 
 def test_the_oldest_history_is_found_and_shrinks_the_store(store: SqliteStore) -> None:

@@ -13,6 +13,7 @@ from exporter.domain.events import Event
 from exporter.domain.runs import Timer
 from exporter.fold import jobs
 from exporter.fold.advance import KINDS
+from exporter.fold.choosing import Choice
 from exporter.fold.subjects import Subject
 from exporter.loops.batching import HEAD, Batch, due, gauges, load, set_aside
 from exporter.loops.grouping import group, parts
@@ -87,6 +88,21 @@ def test_a_timer_set_in_this_batch_may_fire_in_it() -> None:
     batch.fold("job/7", ())
     assert [run.result for run in batch.runs] == ["success"]
     assert batch.timers() == ([], [])
+
+
+HIDDEN = [Choice(signals=frozenset({"traces", "logs"})), Choice(no_models=frozenset({"queue.job"}))]
+
+
+@pytest.mark.parametrize("choice", HIDDEN)
+def test_what_is_open_is_stored_as_open_whatever_is_told(choice: Choice) -> None:
+    """What gauges do not count goes on nevertheless, retention must know: it is open until it is over."""
+    batch = Batch(flow=replace(FLOW, choice=choice), before={})
+    batch.fold("job/7", [job(1, "started", created=0, started=1)])
+    assert [(row.open and row.open.since, row.shown) for row in batch.rows()] == [(at(1), False)]
+    batch.fold("job/7", [job(2, "done", created=0, started=1, done=2)])
+    batch.marks = {JOBS: at(100)}
+    batch.fold("job/7", ())
+    assert [row.open for row in batch.rows()] == [None]
 
 
 @pytest.fixture
