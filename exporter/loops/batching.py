@@ -262,7 +262,7 @@ def run_row(run: Run, trace_id: bytes) -> RunRow:
 
 def set_aside(event: Event, reason: str) -> Quarantined:
     """An Event put into quarantine: its key, why, and no more of its body than its kind (facts may be personal)."""
-    return Quarantined(origin=event.source, key=event.key, reason=reason[:HEAD], head=event.name)
+    return Quarantined(origin=f"fold/{event.source}", key=event.key, reason=reason[:HEAD], head=event.name)
 
 
 def _open(run: Run | None) -> Open | None:

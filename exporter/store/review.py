@@ -1,7 +1,7 @@
 """What was set aside and is kept for a person to look at: the store's face for `odoo-otel refused`.
 
 Rows of the quarantine that came from a sender's request have the origin `hooks/<name>`; those of the outbox
-(`outbox/traces`) and of the fold (`fold`) are shown beside them.
+(`outbox/traces`) and of the fold (`fold/odoo/jobs`) are shown beside them.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class SetAside:
 
     Attributes:
         id: given by the store; 0 before.
-        origin: `hooks/<name>`, `outbox/<signal>`, `fold` or `timers`.
+        origin: `hooks/<name>`, `outbox/<signal>`, `fold/<source>`, `events` (unreadable) or `timers`.
         key: what it is known by there; the same is kept once.
         head: what else is known of it; `body`: masked where it came from a sender, b"" where none was kept.
     """

@@ -17,7 +17,8 @@ from exporter.fold.choosing import Choice
 from exporter.fold.subjects import Subject
 from exporter.loops.batching import HEAD, Batch, due, gauges, load, set_aside
 from exporter.loops.grouping import group, parts
-from tests.worlds import APPROVALS, CRONS, FLOW, JOBS, at, document, event, job, posted, read
+from exporter.store.review import HOOKS
+from tests.worlds import APPROVALS, CRONS, FLOW, JOBS, at, document, event, job, posted, read, webhook
 
 
 def marked(source: str, seconds: float) -> dict[str, object]:
@@ -124,7 +125,7 @@ def test_only_the_event_that_breaks_is_set_aside() -> None:
     batch.fold("job/7", [job(0, "pending", created=0), job(2, "failed", started=1), job(3, "started", started=3)])
     (aside,) = batch.quarantine
     assert aside.key == "0/job/7/2/failed"
-    assert (aside.origin, aside.head) == (JOBS, "odoo.job.changed")
+    assert (aside.origin, aside.head) == (f"fold/{JOBS}", "odoo.job.changed")
     assert len(aside.reason) == HEAD
     assert [event.key for event in batch.subjects["job/7"].facts] == ["0/job/7/0/pending", "0/job/7/3/started"]
 
@@ -153,6 +154,13 @@ def test_what_is_set_aside_keeps_no_body() -> None:
     aside = set_aside(job(0, "failed", started=0), "r" * 500)
     assert (aside.head, len(aside.reason)) == ("odoo.job.changed", HEAD)
     assert "No address." not in str(aside)
+
+
+def test_a_delivery_that_is_set_aside_is_not_its_request() -> None:
+    """`hooks/...` are requests that wait for a person, with a body and a sender: the fold's rows take no place there."""
+    aside = set_aside(webhook("evt_1", 1), "KeyError: 'x'")
+    assert (aside.origin, aside.head) == ("fold/hooks/stripe", "webhook.received")
+    assert not aside.origin.startswith(HOOKS)
 
 
 def test_what_a_fact_says_by_itself_is_said() -> None:
