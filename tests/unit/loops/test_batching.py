@@ -157,7 +157,7 @@ def test_what_is_set_aside_keeps_no_body() -> None:
 
 
 def test_a_delivery_that_is_set_aside_is_not_its_request() -> None:
-    """`hooks/...` are requests that wait for a person, with a body and a sender: the fold's rows take no place there."""
+    """`hooks/...` are requests that wait for a person, with body and sender: the fold's rows take no place there."""
     aside = set_aside(webhook("evt_1", 1), "KeyError: 'x'")
     assert (aside.origin, aside.head) == ("fold/hooks/stripe", "webhook.received")
     assert not aside.origin.startswith(HOOKS)
