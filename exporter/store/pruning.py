@@ -12,6 +12,7 @@ import apsw
 from exporter.store import statements as st
 from exporter.store.connecting import Row, Value
 from exporter.store.protocols import FOLD
+from exporter.store.review import HOOKS
 from exporter.store.statements import execute
 from exporter.store.upkeep import BODIES, KEYS
 from exporter.store.writing import Work
@@ -19,7 +20,7 @@ from exporter.store.writing import Work
 AT_ONCE = 2_000  # rows of one table in one transaction
 SUBJECTS_AT_ONCE = 5_000  # that are looked at
 LASTING = ("cron", "scheduler")  # Subjects that go on for as long as the database does
-QUARANTINED = 10_000  # that are kept, the newest
+QUARANTINED = 10_000  # of one origin of one tenant that are kept, the newest
 
 _OFFSET = "SELECT coalesce((SELECT seq FROM offsets WHERE tenant = ? AND consumer = ?), 0)"
 _FOLDED = """
@@ -46,7 +47,11 @@ AND kind NOT IN (SELECT value FROM json_each(?5))
 AND NOT EXISTS (SELECT 1 FROM timers WHERE timers.tenant = subjects.tenant AND timers.subject = subjects.key)
 """
 _UNLINKED = st.Statement("DELETE FROM links WHERE (tenant, subject) IN (VALUES", 2, ")")
-_SET_ASIDE = "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ? AND tenant = ?"
+_SET_ASIDE = f"""
+DELETE FROM quarantine WHERE id IN (SELECT id FROM (
+  SELECT id, row_number() OVER (PARTITION BY origin ORDER BY id DESC) AS place FROM quarantine
+  WHERE tenant = ? AND origin NOT LIKE '{HOOKS}%') WHERE place > ?)
+"""  # noqa: S608 - a constant
 _LASTING = '["' + '","'.join(LASTING) + '"]'
 
 
@@ -148,10 +153,10 @@ def forgetting(tenant: str, after: int) -> Work[tuple[int, int | None]]:
 
 
 def clearing(tenant: str) -> Work[int]:
-    """What takes the oldest of what was set aside, beyond QUARANTINED."""
+    """What takes the oldest of what was set aside, beyond QUARANTINED; of requests of senders `review` keeps count."""
 
     def work(connection: apsw.Connection) -> int:
-        connection.execute(_SET_ASIDE, (QUARANTINED, tenant))
+        connection.execute(_SET_ASIDE, (tenant, QUARANTINED))
         return int(connection.changes())
 
     return work

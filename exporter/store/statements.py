@@ -101,4 +101,10 @@ CONTEXT = Statement("INSERT INTO contexts VALUES", 3, "ON CONFLICT(id) DO NOTHIN
 OUTBOX = Statement("INSERT INTO outbox(tenant, signal, context, at, body) VALUES", 5)
 OWED = Statement("INSERT INTO owed VALUES", 4, "ON CONFLICT(tenant, source, key) DO UPDATE SET seq = excluded.seq")
 PAY = Statement("DELETE FROM owed WHERE (tenant, source, key, seq) IN (VALUES", 4, ")")
-QUARANTINE = Statement("INSERT INTO quarantine(tenant, origin, key, reason, head) VALUES", 5)
+# A Subject that a Timer breaks stays as it was and breaks again at every mark: that it does is kept once.
+QUARANTINE = Statement(
+    "INSERT INTO quarantine(tenant, origin, key, reason, head) SELECT * FROM (VALUES",
+    5,
+    ") WHERE column2 <> 'timers' OR (column1, column2, column3, column4) NOT IN"
+    " (SELECT tenant, origin, key, reason FROM quarantine WHERE origin = 'timers')",
+)

@@ -131,6 +131,11 @@ def _outbox_rows(commit: Commit, contexts: Mapping[bytes, int]) -> list[Row]:
     return [(commit.tenant, row.signal, contexts[row.context], micros(row.at), row.body) for row in commit.outbox]
 
 
+def _quarantine_rows(commit: Commit) -> list[Row]:
+    """Each once: the statement sees what was there before it, not its other rows."""
+    return [*dict.fromkeys((commit.tenant, row.origin, row.key, row.reason, row.head) for row in commit.quarantine)]
+
+
 def _put_rows(commit: Commit) -> list[Row]:
     signals = [row.signal for row in commit.outbox]
     return [(signal, "put", signals.count(signal)) for signal in sorted(set(signals))]
@@ -155,7 +160,7 @@ def _plan(commit: Commit) -> list[tuple[Statement, list[Row]]]:
         (st.OUTBOX, _outbox_rows(commit, contexts)),
         (st.SENT, _put_rows(commit)),
         (st.OWED, [(tenant, row.source, row.key, commit.offset) for row in commit.owed]),
-        (st.QUARANTINE, [(tenant, row.origin, row.key, row.reason, row.head) for row in commit.quarantine]),
+        (st.QUARANTINE, _quarantine_rows(commit)),
         (st.COUNT, [(tenant, name, number) for name, number in counted.items() if number]),
     ]
 
