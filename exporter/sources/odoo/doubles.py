@@ -96,7 +96,7 @@ def _again(reading: Reading, unique: Unique, known: dict[str, Known]) -> Iterabl
 
 def _is_news(reading: Reading, part: str, fresh: Sequence[Keyed]) -> bool:
     """Whether anything is not as it was at the last poll: rows that are in the window twice are asked about once."""
-    seen = " ".join(sorted({f"{one.twin.record_id}/{second(one.written)}" for one in fresh}))
+    seen = " ".join(sorted({f"{one.twin.record_id}/{second(one.written)}/{one.values}" for one in fresh}))
     now = digest(seen.encode())
     before = reading.marks.get(f"looked/{part}")
     reading.note(f"looked/{part}", now)

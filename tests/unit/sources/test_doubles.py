@@ -43,6 +43,20 @@ def order(odoo: FakeOdoo, ref: str | None = "PO-4711", partner: int = 3, **about
     return odoo.insert(ORDER, partner_ref=ref or False, partner_id=partner, **about)
 
 
+def test_a_key_written_in_the_second_in_which_the_records_were_made_is_seen() -> None:
+    """A poll between the two sees the same second twice: what else is written then is news."""
+    odoo, marks = lab(), dict[str, str]()
+    source = _source(odoo)
+    assert _told(source, marks) == []
+    odoo.step(20)
+    made = order(odoo, None), order(odoo, None)
+    assert _told(source, marks) == []
+    for one in made:
+        odoo.write(ORDER, one, partner_ref="PO-4711")
+    odoo.step(15)
+    assert _told(source, marks) != []
+
+
 def test_two_records_of_one_key_are_told_with_it() -> None:
     """Both records by name and id, the key by field and value (feature 31)."""
     odoo, marks = lab(), dict[str, str]()
