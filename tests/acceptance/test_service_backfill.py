@@ -257,7 +257,7 @@ def _nobody_is_told(stage: Stage) -> None:
     for exporter, collector in zip((stage.killed, stage.calm), stage.collectors[::-1], strict=True):
         assert not any(counted(exporter.samples()).values())
         assert not [request for request in collector.requests if request.signal == "logs"]
-        assert exporter.value("odoo_anomalies_open") == 0
+        assert exporter.value("odoo_anomaly_active") == 0
 
 
 def _same_told(stage: Stage) -> None:

@@ -4,7 +4,9 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 from threading import Event as Flag
+from time import monotonic
 
 from exporter.config import Secret
 from exporter.intake.hooks import Served
@@ -17,7 +19,8 @@ from tests.unit.intake.test_hooks import NOW, SECRET, parse
 
 SERVED = Served(tenant=A, name="shop", scheme="bearer", secrets=(Secret(SECRET),), parse=parse)
 BODY = b'{"delivery": "1"}'
-QUIET = 0.4  # seconds in which an answer would have come
+QUIET = 0.4  # seconds in which an answer would have come, once the sync has begun
+SOON = 10.0  # seconds in which a busy machine has come so far
 
 
 @contextmanager
@@ -49,9 +52,13 @@ def answered(intake: Intake, disk: Disk) -> tuple[bytes, bytes]:
             go.wait(10)
 
     disk.watch = watch
-    with socket.create_connection((intake.host, intake.port), timeout=QUIET) as client:
+    with socket.create_connection((intake.host, intake.port), timeout=SOON) as client:
         head = f"POST /hooks/shop HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n"
         client.sendall(f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
+        end = monotonic() + SOON
+        while monotonic() < end and not held.is_set() and not select([client], [], [], 0.01)[0]:
+            pass
+        client.settimeout(QUIET)
         try:
             before = client.recv(100)
         except TimeoutError:

@@ -216,7 +216,7 @@ def _same(stage: Stage) -> None:
     counts = [_counts(exporter) for exporter in (stage.killed, stage.calm)]
     announced = [_announced(found) for found in counts]
     assert stage.acked["killed"] <= announced[0] <= stage.sent["killed"] < stage.sent["calm"]
-    assert announced[1] == stage.acked["calm"] == stage.sent["calm"]
+    assert stage.acked["calm"] <= announced[1] <= stage.sent["calm"]  # a 503 says that the row may still land
     assert counts[0] == counts[1]
     told = sum(n for (name, _), n in counts[0].items() if name == "odoo_deliveries_total")
     assert told == stage.posted

@@ -164,9 +164,9 @@ def _hangs(found: Alarmed) -> None:
 def _stands_still(found: Alarmed) -> None:
     """The row is locked from psql while the action is due: the scheduler passes over it."""
     lab, cron = found.lab, company().crons["ok"]
-    lab.sql("UPDATE ir_cron SET nextcall = now() at time zone 'utc' WHERE id = :'cron'", cron=cron)
+    due = "UPDATE ir_cron SET nextcall = now() at time zone 'utc' WHERE id = :'cron'"  # the scheduler has to see it
     hold = "BEGIN; SELECT 1 FROM ir_cron WHERE id = :'cron' FOR UPDATE; SELECT pg_sleep(25); COMMIT"
-    locked = threading.Thread(target=lambda: lab.sql(hold, cron=cron))
+    locked = threading.Thread(target=lambda: lab.sql(f"{due}; {hold}", cron=cron))
     locked.start()
     _heard(found, "OdooCronMissed", "firing", found.cron("ok"))
     locked.join()
@@ -187,7 +187,7 @@ def _is_silent(found: Alarmed) -> None:
     os.kill(child, signal.SIGSTOP)
     time.sleep(3)  # what was on its way has arrived
     before = found.prometheus.query(beat)[0][1]
-    time.sleep(14)  # longer than a round
+    time.sleep(75 - time.time() % 60)  # one beat a minute is kept: into the next minute, and a round longer
     found.silent = (found.prometheus.query(beat)[0][1] - before, _open_outliers(found))
     os.kill(child, signal.SIGCONT)
 

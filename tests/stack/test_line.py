@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -178,21 +179,36 @@ def _purchases(line: Line) -> None:
     lab.request_validation("alice", order)
     time.sleep(2)
     lab.reject_tier("bob", order)
-    time.sleep(3)
+    _read_by_both(line)
     lab.cancel("dora", order)
     order = orders["tiers"] = lab.create_purchase("alice", 9000)
     lab.request_validation("alice", order)
     time.sleep(2)
     lab.validate_tier("bob", order)
     line.restarted = [int(row["id"]) for row in lab.reviews(order)]
-    time.sleep(3)
+    _read_by_both(line)
     lab.restart_validation("alice", order)
-    time.sleep(3)
+    _read_by_both(line)
     lab.request_validation("alice", order)
     lab.validate_tier("bob", order)
     time.sleep(2)
     lab.validate_tier("fay", order)
     lab.confirm("dora", order)
+
+
+def _read_by_both(line: Line) -> None:
+    """Both doors have polled the reviews, begun from now on: what is deleted next was seen."""
+    now = datetime.now(UTC)
+
+    def read() -> bool:
+        reader = line.exporter.reader()
+        try:
+            reports = [one for name in DOORS for one, _ in reader.reports(name) if one.source == "odoo/approvals"]
+        finally:
+            reader.close()
+        return len(reports) == len(DOORS) and all(one.ok and one.began_at > now for one in reports)
+
+    wait_until(read, "the reviews read by both doors", within=60)
 
 
 def _jobs(line: Line) -> None:

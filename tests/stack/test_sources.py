@@ -18,6 +18,7 @@ from exporter.sources.odoo.session import SessionDoor
 from tests.contract import sources_contract as promises
 from tests.fakes.odoo import drained
 from tests.stack.lab import Lab, company
+from tests.stack.servers.process import wait_until
 
 READER = "mon"
 OPENERS: dict[str, Callable[[Access], Door]] = {"json2": Json2Door, "odoorpc": SessionDoor}
@@ -78,12 +79,17 @@ def test_a_row_committed_late_is_told(lab: Lab, door: Door) -> None:
     cron = str(company().crons["ok"])
     row = "INSERT INTO ir_cron_progress (cron_id, done, remaining, timed_out_counter, create_date, write_date) "
     row += "VALUES (:'cron', 0, 0, 0, now() at time zone 'utc', now() at time zone 'utc')"
-    slow = threading.Thread(target=lambda: lab.sql(f"BEGIN; {row}; SELECT pg_sleep(3); COMMIT", cron=cron))
+    go = f"lab.go.{type(door).__name__}"
+    seen = f"EXISTS (SELECT 1 FROM ir_config_parameter WHERE key = '{go}')"  # noqa: S608 - a name of ours
+    hold = f"DO $$ BEGIN WHILE NOT {seen} LOOP PERFORM pg_sleep(0.05); END LOOP; END $$"
+    slow = threading.Thread(target=lambda: lab.sql(f"BEGIN; {row}; {hold}; COMMIT", cron=cron))
     slow.start()
-    threading.Event().wait(1)
+    holding = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    wait_until(lambda: lab.sql(holding), "the row is held")
     lab.sql(row, cron=cron)
     newest = door.search_read("ir.cron.progress", [], ["done"], order="id desc", limit=1)[0]["id"]
     first = {event.key for event in _read(door, marks)}
+    lab.sql("INSERT INTO ir_config_parameter (key, value) VALUES (:'go', '1')", go=go)
     slow.join()
     assert door.search_read("ir.cron.progress", [["id", ">", newest]], ["done"]) == []
     late = [event.key for event in _read(door, marks) if event.key not in first and "/progress/" in event.key]
