@@ -24,6 +24,7 @@ from exporter.config import STORE_FILE
 from exporter.sources.odoo.registry import COLLECTIONS, SELDOM
 from exporter.store import open_reader
 from exporter.store.entries import PollReport
+from exporter.telemetry.instruments import INSTRUMENTS
 from exporter.tokens import Tokens
 
 ROOT = Path(__file__).parents[2]
@@ -189,7 +190,8 @@ class Exporter:
         return samples(self.get("/metrics")[1])
 
     def value(self, name: str, **labels: str) -> float:
-        """The sum of the samples of one name that have these labels."""
+        """The sum of the samples of one name that have these labels; 0 is no answer to a name that there is not."""
+        assert name in INSTRUMENTS or name.rpartition("_")[0] in INSTRUMENTS, f"{name} is no metric of ours"
         found = self.samples().items()
         return sum(n for (named, given), n in found if named == name and labels.items() <= dict(given).items())
 
