@@ -8,9 +8,10 @@ n8n has no "changed since", and executions finish out of order: the highest id a
     open/27      an execution that goes on, as it was told last: status, stopped, started (ms), workflow, mode
     todo/31      an execution whose details are to be read, and how often that was tried
     past/0       a walk back through what was there before, down to that id: n8n's own cursor
+    behind       the last one that was asked for in turns, of more that go on than are listed
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
@@ -113,6 +114,14 @@ class Marks:
     def set_todo(self, number: int, tries: int = 0) -> None:
         """Its details are to be read; one that is remembered keeps its count."""
         self.marks[f"todo/{number}"] = str(max(tries, int(self.marks.get(f"todo/{number}", "0"))))
+
+    def set_in_turn(self, numbers: Sequence[int], most: int) -> None:
+        """The details of some of these (ascending) are to be read: those behind the last, then from the first on."""
+        last = int(self.marks.get("behind", "0"))
+        turn = [*(one for one in numbers if one > last), *(one for one in numbers if one <= last)][:most]
+        for number in turn:
+            self.set_todo(number)
+        self.marks["behind"] = str(turn[-1])
 
     def done(self, number: int) -> None:
         """It is over, or gone."""

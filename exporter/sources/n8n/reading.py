@@ -19,6 +19,7 @@ from exporter.sources.polling import Poll, RefusedRow
 SOURCE = "n8n/executions"
 LIVE_PAGES = 2  # of the newest executions walked in one poll; the rest is read page by page, behind everything else
 OPEN_PAGES = 20  # of those that go on: 5,000 in each state
+BEHIND = 10  # of more than those, as many are asked for in one poll
 DETAILS = 50  # read in one poll, about 30 ms each: Odoo's polls wait meanwhile
 RESTART = timedelta(seconds=10)  # no n8n is stopped and another one started within
 
@@ -34,6 +35,7 @@ class Reading:
         self._refused: list[RefusedRow] = []
         self._missing: list[str] = []
         self._is_short, self._is_blind = False, False
+        self._reached, self._behind = 0, list[int]()
         self.began_at = door.server_time()
         self._kin = Kin(door=door, options=options, memory=memory, began_at=self.began_at)
 
@@ -46,6 +48,7 @@ class Reading:
         self._walk(ongoing)
         if not self._marks.todo():
             self._walk_back()
+        self._look_behind()
         self._read_details()
         more = not self._is_short and bool(self._marks.todo() or self._marks.past())
         changed = {key: mark for key, mark in self._marks.marks.items() if self._before.get(key) != mark}
@@ -63,18 +66,21 @@ class Reading:
 
     def _all(self, status: str) -> Iterator[Listed]:
         """Every execution in a state that goes on."""
-        cursor: str | None = ""
+        cursor, rows = "", list[Listed]()
         for _ in range(OPEN_PAGES):
             try:
-                page = self._door.executions(status, cursor or "")
+                page = self._door.executions(status, cursor)
             except Unsupported:
                 self._is_blind = True
                 self._missing.append(f"This n8n does not list {status} executions: they are seen when they are over.")
                 return
-            yield from self._listed(page).rows
-            cursor = page.next_cursor
-            if cursor is None:
+            rows = self._listed(page).rows
+            yield from rows
+            if page.next_cursor is None:
                 return
+            cursor = page.next_cursor
+        self._reached = max([self._reached, *(row.number for row in rows[-1:])])
+        self._missing.append(f"More executions are {status} than a poll lists: the oldest are asked for in turns.")
 
     def _listed(self, page: Page) -> Listing:
         found = listing_of(page)
@@ -152,9 +158,18 @@ class Reading:
             self._marks.set_todo(row.number)
 
     def _lost(self, shown: Iterable[int]) -> None:
-        """What went on and is listed no more was over meanwhile, or is gone."""
-        for number in self._marks.open().keys() - set(shown):
-            self._marks.set_todo(number)
+        """What went on and is listed no more was over meanwhile, or is gone; but for what no list reached."""
+        lost = self._marks.open().keys() - set(shown)
+        for number in lost:
+            if number >= self._reached:
+                self._marks.set_todo(number)
+        self._behind = sorted(one for one in lost if one < self._reached)
+
+    def _look_behind(self) -> None:
+        """Ask for some of what no list reached, in turns, where there is room: only so is their end seen."""
+        room = min(BEHIND, DETAILS - len(self._marks.todo()))
+        if self._behind and room > 0:
+            self._marks.set_in_turn(self._behind, room)
 
     def _walk_back(self) -> None:
         """One page of what was there before."""

@@ -94,6 +94,48 @@ def test_a_wait_of_weeks_is_not_walked_to() -> None:
     assert keys(reader.told()) == ["27/success"]
 
 
+def test_what_waits_behind_all_that_is_listed_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More executions wait than are listed: what ends is told at once, of those behind a few are asked for in turns."""
+    monkeypatch.setattr(reading, "OPEN_PAGES", 2)
+    monkeypatch.setattr(reading, "DETAILS", 5)
+    monkeypatch.setattr(reading, "BEHIND", 2)
+    n8n = FakeN8n(cap=5)
+    reader = Reader(n8n)
+    for number in range(1, 23):
+        n8n.put("waiting", number)
+    assert len(reader.told()) == 22
+    for number in range(30, 34):
+        n8n.put("error401", number)
+    poll = reader.poll()
+    assert keys(poll.events) == [f"{number}/error" for number in range(30, 34)]
+    assert (poll.more, poll.read_until) == (False, n8n.now)
+    assert [said for said in poll.missing if "waiting" in said]
+    for number in (2, 9, 12):
+        n8n.put("resumed", number)
+    asked: list[str] = []
+    told: list[str] = []
+    for _ in range(6):
+        poll = reader.poll()
+        assert not poll.more
+        told += keys(poll.events)
+        asked += [line for line in n8n.asked if line.startswith("one")]
+    assert sorted(told) == ["12/success", "2/success", "9/success"]
+    assert len(asked) == len(set(asked)) == 12
+
+
+def test_history_is_read_though_more_wait_than_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for what no list reached does not stand before the walk back, which waits until nothing else is to do."""
+    monkeypatch.setattr(reading, "OPEN_PAGES", 1)
+    n8n = FakeN8n(cap=5)
+    reader = Reader(n8n)
+    for number in range(1, 11):
+        n8n.put("waiting", number)
+    reader.told()
+    for number in range(11, 61):
+        n8n.put("success", number)
+    assert len(reader.told()) == 50
+
+
 def test_one_that_shows_late_is_found_in_its_gap() -> None:
     """A lower id that commits after a higher one was seen is told; an id that never shows is given up in time."""
     n8n = FakeN8n()
