@@ -118,10 +118,11 @@ class Marks:
     def set_in_turn(self, numbers: Sequence[int], most: int) -> None:
         """The details of some of these (ascending) are to be read: those behind the last, then from the first on."""
         last = int(self.marks.get("behind", "0"))
-        turn = [*(one for one in numbers if one > last), *(one for one in numbers if one <= last)][:most]
+        turn = [*(one for one in numbers if one > last), *(one for one in numbers if one <= last)][: max(most, 0)]
         for number in turn:
             self.set_todo(number)
-        self.marks["behind"] = str(turn[-1])
+        if turn:
+            self.marks["behind"] = str(turn[-1])
 
     def done(self, number: int) -> None:
         """It is over, or gone."""

@@ -48,7 +48,8 @@ class Reading:
         self._walk(ongoing)
         if not self._marks.todo():
             self._walk_back()
-        self._look_behind()
+        # What no list reached is asked for in turns, where there is room: only so is its end seen.
+        self._marks.set_in_turn(self._behind, min(BEHIND, DETAILS - len(self._marks.todo())))
         self._read_details()
         more = not self._is_short and bool(self._marks.todo() or self._marks.past())
         changed = {key: mark for key, mark in self._marks.marks.items() if self._before.get(key) != mark}
@@ -164,12 +165,6 @@ class Reading:
             if number >= self._reached:
                 self._marks.set_todo(number)
         self._behind = sorted(one for one in lost if one < self._reached)
-
-    def _look_behind(self) -> None:
-        """Ask for some of what no list reached, in turns, where there is room: only so is their end seen."""
-        room = min(BEHIND, DETAILS - len(self._marks.todo()))
-        if self._behind and room > 0:
-            self._marks.set_in_turn(self._behind, room)
 
     def _walk_back(self) -> None:
         """One page of what was there before."""
