@@ -61,6 +61,7 @@ def test_what_is_no_json_is_kept_as_masked_text(raw: bytes) -> None:
     )
 )
 @example({"": 2**63, "TOKEN": "0"})
+@example("GB33BUKB20201555555555token token")
 @example({"://user:secret@host": "0"})
 def test_masking_twice_changes_nothing(found: object) -> None:
     """What was masked is masked: a body that is tried again is the one that was kept."""
